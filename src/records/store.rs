@@ -91,11 +91,11 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 pub(super) struct Shared {
     pub bell: Bell,
     /// What is waited for up to this one is to be written now.
-    pub due: AtomicU64,
+    due: AtomicU64,
     /// For whoever waits for openings.
-    pub written: Bell,
+    written: Bell,
     /// The openings up to this one are on the disk.
-    pub calls: AtomicU64,
+    calls: AtomicU64,
     pub backlog: AtomicUsize,
     /// Batches that were written.
     pub taken: AtomicUsize,
@@ -107,10 +107,26 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Whether something is to be written now.
-    pub fn is_due(&self, batch: &[(Ticket, Entry)]) -> bool {
-        let due = Ticket(self.due.load(Ordering::Acquire));
-        batch.iter().any(|(ticket, entry)| *ticket <= due && entry.is_awaited())
+    // Sequentially consistent, as the bell is: either the sleeper sees the number, or the bell that it sleeps.
+
+    pub fn due(&self) -> Ticket {
+        Ticket(self.due.load(Ordering::SeqCst))
+    }
+
+    fn hand_over(&self, last: Ticket) {
+        self.due.store(last.0, Ordering::SeqCst);
+        self.bell.ring(true);
+    }
+
+    pub fn tell_written(&self, calls: Ticket) {
+        self.calls.store(calls.0, Ordering::SeqCst);
+        self.written.ring(true);
+    }
+
+    fn wait_for(&self, calls: Ticket, patience: Duration) -> Ticket {
+        let written = || Ticket(self.calls.load(Ordering::SeqCst));
+        self.written.nap(patience, || written() >= calls);
+        written()
     }
 }
 
@@ -197,8 +213,7 @@ impl Store {
     /// What was left and is waited for is to be written now, all of it with one wait for the disk.
     pub fn hand_over(&mut self) {
         if std::mem::take(&mut self.awaited) {
-            self.shared.due.store(self.last.0, Ordering::Release);
-            self.shared.bell.ring(true);
+            self.shared.hand_over(self.last);
         }
     }
 
@@ -207,9 +222,7 @@ impl Store {
     pub fn wait_for_openings(&mut self, last: Ticket, patience: Duration) -> Ticket {
         self.hand_over();
         self.shared.written.belongs_to(std::thread::current());
-        let written = || Ticket(self.shared.calls.load(Ordering::Acquire));
-        self.shared.written.nap(patience, || written() >= last);
-        written()
+        self.shared.wait_for(last, patience)
     }
 
     /// Entries that are not on the disk yet.

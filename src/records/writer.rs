@@ -85,10 +85,12 @@ impl Writer {
         let mut batch = std::mem::take(&mut self.later);
         let mut open = self.drain(&mut batch);
         loop {
-            if open && batch.len() < BATCH && !shared.is_due(&batch) {
+            if open && batch.len() < BATCH && !is_due(&batch, shared.due()) {
                 shared.bell.nap(PATIENCE, || {
+                    // What was left before it was said to be due is there.
+                    let due = shared.due();
                     open = self.drain(&mut batch);
-                    !open || batch.len() >= BATCH || shared.is_due(&batch)
+                    !open || batch.len() >= BATCH || is_due(&batch, due)
                 });
                 open = open && self.drain(&mut batch);
             }
@@ -179,8 +181,7 @@ impl Writer {
         let calls = batch.last().map_or(self.last.calls, |(ticket, _)| self.last.calls.max(*ticket));
         let all = self.later.first().map_or(calls, |(ticket, _)| Ticket(ticket.0 - 1));
         self.last = Written { calls, all };
-        self.shared.calls.store(calls.0, Ordering::Release);
-        self.shared.written.ring(true);
+        self.shared.tell_written(calls);
         (self.written)(self.last);
     }
 
@@ -212,6 +213,11 @@ impl Writer {
         self.prune_to = prune_to;
         Ok(())
     }
+}
+
+/// Whether something that is waited for is to be written now.
+fn is_due(batch: &[(Ticket, Entry)], due: Ticket) -> bool {
+    batch.iter().any(|(ticket, entry)| *ticket <= due && entry.is_awaited())
 }
 
 /// Whether a call waits for one of them to be on the disk.

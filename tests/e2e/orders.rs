@@ -151,7 +151,8 @@ fn a_colleague_is_asked_aside_and_takes_the_caller() {
 #[test]
 fn a_phone_that_takes_no_description_is_told_of_by_whatever_way_it_is_rung() {
     let (port, mut files) = (free_port(), files());
-    let (secret, contact) = ("id = \"8002\"\nsecret = \"open-sesame\"", format!("id = \"8002\"\ncontact = \"sip:8002@127.0.0.1:{port}\""));
+    let (secret, contact) =
+        ("id = \"8002\"\nsecret = \"open-sesame\"", format!("id = \"8002\"\ncontact = \"sip:8002@127.0.0.1:{port}\""));
     files.operators = files.operators.replace(secret, &contact);
     let house = House::open(&files);
     let phone = Sipp::start("phone_takes_no_description", &["-p", &port.to_string(), "-m", "2"]);
