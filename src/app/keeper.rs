@@ -42,7 +42,6 @@ pub struct Keeper {
     pub version: Version,
     pub prompts: Prompts,
     pub orders: mpsc::Sender<Order>,
-    /// The last ticket that is on the disk.
     pub written: watch::Receiver<Written>,
 }
 
@@ -314,13 +313,17 @@ impl Keeper {
                 let Ok(Some(record)) = read_call(&self.data_dir, call).map(|record| record.map(Box::new)) else {
                     return Reply::Refused { why: NotDone::NoSuchCall.to_string() };
                 };
-                let written = self.ask(|tell| Order::Note { record, by, text, tell });
-                written.map(|written| written.map(|ticket| self.wait_for_disk(ticket)))
+                self.ask(|tell| Order::Note { record, by, text, tell })
             }
             (done, _) => done,
         };
         match done {
-            Some(Ok(())) => Reply::Done,
+            Some(Ok(())) => {
+                if let Some(ticket) = self.ask(|tell| Order::Written { tell }) {
+                    self.wait_for_disk(ticket);
+                }
+                Reply::Done
+            }
             Some(Err(why)) => Reply::Refused { why: why.to_string() },
             None => closing(),
         }

@@ -1,5 +1,4 @@
-//! What wakes a thread: the writer, who is left alone while it works or rests, and for what nobody waits for; and whoever
-//! waits for the writer.
+//! What wakes the writer: it is left alone while it works or rests, and for what nobody waits for.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -90,12 +90,11 @@ fn advice(error: &rusqlite::Error) -> &'static str {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub bell: Bell,
-    /// What is waited for up to this one is to be written now.
-    due: AtomicU64,
-    /// For whoever waits for openings.
-    written: Bell,
-    /// The openings up to this one are on the disk.
-    calls: AtomicU64,
+    /// The openings up to the first, and everything up to the second, is to be written now.
+    due: [AtomicU64; 2],
+    /// The openings up to this one are on the disk; whoever waits for more is told.
+    calls: Mutex<Ticket>,
+    more: Condvar,
     pub backlog: AtomicUsize,
     /// Batches that were written.
     pub taken: AtomicUsize,
@@ -107,34 +106,38 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    // Sequentially consistent, as the bell is: either the sleeper sees the number, or the bell that it sleeps.
+    // Sequentially consistent, as the bell is: either the writer sees the number, or the bell that it sleeps.
 
-    pub fn due(&self) -> Ticket {
-        Ticket(self.due.load(Ordering::SeqCst))
+    /// What is to be written now.
+    pub fn due(&self) -> Written {
+        let [calls, all] = self.due.each_ref().map(|due| Ticket(due.load(Ordering::SeqCst)));
+        Written { calls, all }
     }
 
-    fn hand_over(&self, last: Ticket) {
-        self.due.store(last.0, Ordering::SeqCst);
+    fn hand_over(&self, due: Written) {
+        self.due[0].store(due.calls.0, Ordering::SeqCst);
+        self.due[1].store(due.all.0, Ordering::SeqCst);
         self.bell.ring(true);
     }
 
     pub fn tell_written(&self, calls: Ticket) {
-        self.calls.store(calls.0, Ordering::SeqCst);
-        self.written.ring(true);
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = calls;
+        self.more.notify_all();
     }
 
     fn wait_for(&self, calls: Ticket, patience: Duration) -> Ticket {
-        let written = || Ticket(self.calls.load(Ordering::SeqCst));
-        self.written.nap(patience, || written() >= calls);
-        written()
+        let written = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.more.wait_timeout_while(written, patience, |written| *written < calls);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
 pub struct Store {
     entries: Option<Sender<(Ticket, Entry)>>,
     last: Ticket,
-    /// Somebody waits for what was left since the writer was told last.
-    awaited: bool,
+    /// What somebody waits for, and whether the writer knows.
+    due: Written,
+    is_told: bool,
     shared: Arc<Shared>,
     progress: Progress,
     writer: Option<JoinHandle<()>>,
@@ -190,7 +193,19 @@ impl Store {
         shared.bell.belongs_to(thread.thread().clone());
         let writer = Some(thread);
         let (last, progress) = (Ticket(0), Progress::default());
-        Ok((Store { entries: Some(entries), last, awaited: false, shared, progress, writer, _lock: lock }, recovered))
+        Ok((
+            Store {
+                entries: Some(entries),
+                last,
+                due: Written::default(),
+                is_told: true,
+                shared,
+                progress,
+                writer,
+                _lock: lock,
+            },
+            recovered,
+        ))
     }
 
     /// Leaves an entry for the writer, who takes it when there are more: see [`Self::hand_over`]. Never blocks.
@@ -202,26 +217,35 @@ impl Store {
             return self.last;
         }
         self.shared.backlog.fetch_add(1, Ordering::Relaxed);
-        self.awaited |= entry.is_awaited();
+        let (is_awaited, is_opening) = (entry.is_awaited(), matches!(entry, Entry::Opened(_)));
         if self.entries.as_ref().is_none_or(|entries| entries.send((self.last, entry)).is_err()) {
             self.shared.failing.store(true, Ordering::Relaxed);
         }
         self.shared.bell.ring(false);
+        if is_opening {
+            (self.due.calls, self.is_told) = (self.last, false);
+        } else if is_awaited {
+            self.want_all();
+        }
+        self.last
+    }
+
+    /// Somebody waits for all that was left so far → the last of it.
+    pub fn want_all(&mut self) -> Ticket {
+        (self.due.all, self.is_told) = (self.last, false);
         self.last
     }
 
     /// What was left and is waited for is to be written now, all of it with one wait for the disk.
     pub fn hand_over(&mut self) {
-        if std::mem::take(&mut self.awaited) {
-            self.shared.hand_over(self.last);
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.shared.hand_over(self.due);
         }
     }
 
     /// Hands over, and stands still for so long at most until the openings up to `last` are on the disk → those that are.
-    /// Always from the same thread.
     pub fn wait_for_openings(&mut self, last: Ticket, patience: Duration) -> Ticket {
         self.hand_over();
-        self.shared.written.belongs_to(std::thread::current());
         self.shared.wait_for(last, patience)
     }
 

@@ -1,4 +1,4 @@
-//! The thread that writes: entries in their order, many to a commit.
+//! The thread that writes: many entries to a commit, in their order but for openings of calls, which may go first.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -14,7 +14,7 @@ use super::{cleaning, former, versions};
 use crate::ids::CallId;
 use crate::moment::Moment;
 
-/// What no caller waits for may lie so long.
+/// What nobody waits for may lie so long; twice as long where openings come close behind each other.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Entries to a commit.
 const BATCH: usize = 2_000;
@@ -111,12 +111,13 @@ impl Writer {
     /// Where openings alone are waited for, the rest of a batch may lie for a while.
     fn put_off(&mut self, batch: &mut Vec<(Ticket, Entry)>) {
         let is_opening = |entry: &Entry| matches!(entry, Entry::Opened(_));
-        let other = batch.iter().any(|(_, entry)| entry.is_awaited() && !is_opening(entry));
+        let due = self.shared.due();
+        let all = batch.first().is_some_and(|(ticket, _)| *ticket <= due.all);
         let arrived = batch.iter().rev().find_map(|(_, entry)| match entry {
             Entry::Opened(record) => Some(record.arrived_at),
             _ => None,
         });
-        let Some(arrived) = arrived.filter(|_| !other && !self.closed && batch.len() < BATCH) else { return };
+        let Some(arrived) = arrived.filter(|_| !all && !self.closed && batch.len() < BATCH) else { return };
         if self.since > arrived || arrived.since(self.since) >= PATIENCE {
             // It is written now; what comes after this batch may lie from here on.
             self.since = arrived;
@@ -181,8 +182,8 @@ impl Writer {
         let calls = batch.last().map_or(self.last.calls, |(ticket, _)| self.last.calls.max(*ticket));
         let all = self.later.first().map_or(calls, |(ticket, _)| Ticket(ticket.0 - 1));
         self.last = Written { calls, all };
-        self.shared.tell_written(calls);
         (self.written)(self.last);
+        self.shared.tell_written(calls);
     }
 
     /// A store that is being closed tries a few times more, not for ever.
@@ -199,7 +200,7 @@ impl Writer {
         for (_, entry) in batch {
             write(&transaction, entry, &mut prune_to)?;
         }
-        if prune_to > 0 {
+        if prune_to > 0 && self.later.is_empty() {
             let step = "DELETE FROM inputs WHERE seq IN (SELECT seq FROM inputs WHERE seq <= ?1 ORDER BY seq LIMIT ?2)";
             let inputs = transaction.prepare_cached(step)?.execute(params![prune_to, PRUNE_STEP])?;
             let step = "DELETE FROM decisions WHERE id IN (
@@ -215,9 +216,10 @@ impl Writer {
     }
 }
 
-/// Whether something that is waited for is to be written now.
-fn is_due(batch: &[(Ticket, Entry)], due: Ticket) -> bool {
-    batch.iter().any(|(ticket, entry)| *ticket <= due && entry.is_awaited())
+/// Whether something is to be written now.
+pub(super) fn is_due(batch: &[(Ticket, Entry)], due: Written) -> bool {
+    batch.first().is_some_and(|(ticket, _)| *ticket <= due.all)
+        || batch.iter().any(|(ticket, entry)| *ticket <= due.calls && matches!(entry, Entry::Opened(_)))
 }
 
 /// Whether a call waits for one of them to be on the disk.

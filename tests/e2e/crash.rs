@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::house::{Files, House, PATIENCE, hotline};
 use crate::peers::Softphone;
+use crate::ports::free_port;
 use crate::web::{Browser, PASSWORD, set_password};
 
 fn statistics(house: &House, by: &str, format: &str) -> String {
@@ -191,6 +192,24 @@ fn fill(folder: &Path) -> PathBuf {
         while file.write_all(&vec![b'x'; size]).is_ok() {}
     }
     path
+}
+
+#[test]
+fn what_is_said_to_be_done_is_so_after_a_kill() {
+    let mut house = House::open(&Files::new(Some(free_port())));
+    let acts = [("not-ready", json!({ "reason": "break" }), "not_ready"), ("ready", json!({}), "ready")];
+    for (round, (act, body, state)) in acts.iter().chain(&acts).enumerate() {
+        let program = |name: &str, house: &House| Browser::program(house, &format!("{name}-{round}"), &["supervisor"]);
+        let (status, told) = program("crm", &house).post(&format!("/operators/1002/{act}"), body, &[]);
+        assert_eq!(status, 202, "{told:#}");
+        house.crash_and_restart();
+        let board = program("again", &house)
+            .wait_board("the operators", |board| board["operators"].as_array().is_some_and(|all| !all.is_empty()));
+        let operators = board["operators"].as_array().unwrap().iter();
+        let states: Vec<&str> =
+            operators.filter(|one| one["id"] == "1002").filter_map(|one| one["state"].as_str()).collect();
+        assert_eq!(states, [*state], "{board:#}");
+    }
 }
 
 fn has_alarm(board: &Value) -> bool {

@@ -162,6 +162,7 @@ fn a_phone_that_takes_no_description_is_told_of_by_whatever_way_it_is_rung() {
     let anna = Softphone::seat(&house, "8001", "open-sesame", &["--answer-after", "200ms", "--calls", "1"]);
     caller.wait("answered");
     house.wait_log(&["connected"]);
+    assert_eq!(house.log().matches(told).count(), 1, "by the line");
     order(&house, &open_call(&house), "1001", &["consult", "seat:8002"]).unwrap();
     house.wait_log_lines(2, told);
     phone.succeed();

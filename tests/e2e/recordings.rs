@@ -270,7 +270,7 @@ fn what_is_too_old_is_deleted_when_the_house_opens_its_record_says_so_and_what_i
     let data = dir.path().join("data");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let (tell, told) = std::sync::mpsc::channel();
-    let tell = Box::new(move |ticket| tell.send(ticket).unwrap_or_default());
+    let tell = Box::new(move |written| tell.send(written).unwrap_or_default());
     let (mut store, _) = Store::open(&data, Moment::from_micros(now * 1_000_000), tell).unwrap();
     let mut last = Ticket::default();
     for days in [31, 29] {

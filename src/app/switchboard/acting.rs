@@ -204,7 +204,6 @@ impl Switchboard {
     }
 
     pub(super) fn obey(&mut self, now: Moment, order: Order) {
-        self.show();
         match order {
             Order::Drain => self.begin_drain(now),
             Order::Apply { new, done } => self.apply(now, *new, done),
@@ -235,6 +234,10 @@ impl Switchboard {
             Order::Trunks { tell } => drop(tell.send(self.sip.trunks(now))),
             Order::Bans { tell } => drop(tell.send(self.sip.bans(now))),
             Order::LiftBan { address, tell } => drop(tell.send(self.sip.lift_ban(now, address))),
+            Order::Written { tell } => {
+                let last = if self.store.takes() { self.store.want_all() } else { Ticket::default() };
+                let _ = tell.send(last);
+            }
             Order::Beat { tell } => drop(tell.send(self.beat(now))),
             Order::Call { call, by, order, tell } => {
                 // The operator keeps the caller whom the line would not let in.
@@ -249,7 +252,8 @@ impl Switchboard {
             }
             Order::Note { record, by, text, tell } => {
                 let entry = self.calls.note_afterwards(now, &record, by, text);
-                let _ = tell.send(entry.map(|entry| self.store.write(entry)));
+                let written = entry.map(|entry| _ = self.store.write(entry));
+                let _ = tell.send(written);
             }
             Order::Count { queues, tell } => {
                 let _ = tell.send(queues.iter().map(|queue| self.queue.waiting(queue)).collect());

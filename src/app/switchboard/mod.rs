@@ -88,12 +88,14 @@ pub enum Order {
     Bans { tell: oneshot::Sender<Vec<Ban>> },
     /// A household is to be heard again → what was lifted; `None`: it is heard.
     LiftBan { address: IpAddr, tell: oneshot::Sender<Option<Ban>> },
+    /// All that was done so far is to be on the disk → its last entry; the first where nothing comes there now.
+    Written { tell: oneshot::Sender<Ticket> },
     /// Write down that the house is open still → the entry.
     Beat { tell: oneshot::Sender<Ticket> },
     /// Somebody asks something of a call.
     Call { call: CallId, by: OperatorId, order: call::Order, tell: oneshot::Sender<Result<(), NotDone>> },
-    /// Somebody notes something on a call that is over → the entry that is written.
-    Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<Ticket, NotDone>> },
+    /// Somebody notes something on a call that is over.
+    Note { record: Box<Record>, by: OperatorId, text: String, tell: oneshot::Sender<Result<(), NotDone>> },
     /// Somebody tells the engine something → why it made no sense, if it did not.
     Tell { input: Input, tell: oneshot::Sender<Result<(), String>> },
     /// What became of the recording of a call that is over. `of`: only if its record names this file.
@@ -249,6 +251,7 @@ impl Switchboard {
             }
             self.handle_deadlines(now);
             self.settle(now);
+            self.show();
             if self.is_drained(now) {
                 break;
             }
@@ -435,7 +438,7 @@ impl Switchboard {
         }
     }
 
-    /// The board is told how the calls look that look otherwise: not of what they went through on the way.
+    /// The board is told how the calls look that look otherwise: not of what they went through within one input.
     fn show(&mut self) {
         while let Some(call) = self.calls.poll_changed() {
             self.watch.saw(call, self.calls.view(call));

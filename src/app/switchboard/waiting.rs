@@ -17,7 +17,7 @@ const GATHER: Duration = Duration::from_millis(32);
 const ENOUGH: u32 = 48;
 /// Wakings less than [`CLOSE`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
-const CLOSE: Duration = Duration::from_millis(40);
+const CLOSE: Duration = Duration::from_millis(50);
 /// Whoever calls waits for the opening of their record, and not for the next waking as well, where the disk is as fast as
 /// this.
 const COMMIT: Duration = Duration::from_millis(8);
@@ -96,9 +96,8 @@ impl Switchboard {
         let woken = match there {
             Some(woken) => woken,
             None => {
-                self.show();
                 self.store.hand_over();
-                self.rest().await;
+                self.rest(inlets).await;
                 self.next(inlets).await
             }
         };
@@ -107,12 +106,11 @@ impl Switchboard {
     }
 
     /// Connections and timers have their turn before a rest and after it, and where the house is too far behind to rest.
-    async fn rest(&mut self) {
+    async fn rest(&mut self, inlets: &mut Inlets) {
         if self.pace.gathers() {
-            self.answer_those_written();
-            if std::mem::take(&mut self.pace.hands_over) {
-                tokio::task::yield_now().await;
-            }
+            self.hand_to_connections().await;
+            self.answer_those_written(inlets);
+            self.hand_to_connections().await;
             std::thread::sleep(self.pace.rest(self.clock.now()));
             self.pace.rested = self.clock.now();
             tokio::task::yield_now().await;
@@ -122,11 +120,21 @@ impl Switchboard {
     }
 
     /// Whose openings are on the disk soon are answered before the rest.
-    fn answer_those_written(&mut self) {
+    fn answer_those_written(&mut self, inlets: &mut Inlets) {
         let Some((last, ..)) = self.opening.back().filter(|_| self.store.takes()) else { return };
-        let written = self.store.wait_for_openings(*last, COMMIT);
+        let now = self.clock.now();
+        let written = self.store.wait_for_openings(*last, self.pace.rest(now).min(COMMIT));
+        // This is what it would be woken for.
+        inlets.written.mark_unchanged();
         self.tell_written(self.clock.now(), written);
         self.show();
+        self.store.hand_over();
+    }
+
+    async fn hand_to_connections(&mut self) {
+        if std::mem::take(&mut self.pace.hands_over) {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn next(&mut self, inlets: &mut Inlets) -> Woken {

@@ -37,7 +37,6 @@ pub struct Parts {
     pub data: PathBuf,
     pub orders: mpsc::Sender<Order>,
     pub asked: mpsc::Sender<Asked>,
-    /// The last ticket of the store that is on the disk.
     pub written: watch::Receiver<Written>,
     pub listeners: Vec<std::net::TcpListener>,
     pub tls: Option<Acceptor>,

@@ -72,10 +72,26 @@ impl Office {
         tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
     }
 
+    /// What somebody asked for and was done survives a crash when they are told so, unless the disk is slow.
+    async fn written(&self) -> Result<(), NotDone> {
+        let ticket = self.order(|tell| Order::Written { tell }).await?;
+        let mut written = self.written.clone();
+        let written = written.wait_for(|written| written.all >= ticket);
+        let _slow = tokio::time::timeout(DISK_PATIENCE, written).await;
+        Ok(())
+    }
+
     /// Reads files and what is kept of them.
     async fn look(&self, work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
         let place = self.looks.clone().acquire_owned().await.map_err(|_| closing())?;
         on_a_thread(place, work).await
+    }
+
+    /// Tells the engine. What made no sense to it does not fit the present state.
+    async fn tell(&self, input: Input) -> Answer {
+        self.order(|tell| Order::Tell { input, tell }).await?.map_err(NotDone::Now)?;
+        self.written().await?;
+        Ok(json!({}))
     }
 
     /// Asks the keeper of the files.
@@ -102,7 +118,8 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             match (office.order(|tell| Order::Call { call, by: asker, order, tell }).await?, text) {
                 // The operator has hung up, and writes in wrap-up.
                 (Err(call::NotDone::NoSuchCall), Some(text)) => done(note(&office, call, by, text).await?),
-                (result, _) => done(result),
+                (Ok(()), _) => done(Ok(office.written().await?)),
+                (refused, _) => done(refused),
             }
         }
         Ask::Move { call, queue } => {
@@ -111,7 +128,7 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             }
             let (queue, by) = (queue.as_str().into(), By::Supervisor(by.as_str().into()));
             let input = Input::Move { contact: call, queue, by };
-            ignored(office.order(|tell| Order::Tell { input, tell }).await?)
+            office.tell(input).await
         }
         Ask::Switch { door, to, until, note } => {
             let to = match to.as_str() {
@@ -172,13 +189,10 @@ async fn note(
     let record = tokio::task::spawn_blocking(move || read_call(&data, call)).await.map_err(broke)?;
     let record = record.map_err(|fault| NotDone::Unavailable(fault.to_string()))?;
     let Some(record) = record.map(Box::new) else { return Ok(Err(call::NotDone::NoSuchCall)) };
-    let ticket = match office.order(|tell| Order::Note { record, by, text, tell }).await? {
-        Ok(ticket) => ticket,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut written = office.written.clone();
-    let written = written.wait_for(|written| written.all >= ticket);
-    let _slow = tokio::time::timeout(DISK_PATIENCE, written).await;
+    if let Err(why) = office.order(|tell| Order::Note { record, by, text, tell }).await? {
+        return Ok(Err(why));
+    }
+    office.written().await?;
     Ok(Ok(()))
 }
 
@@ -215,12 +229,7 @@ async fn operate(office: &Office, by: &str, operator: String, act: OperatorAct) 
         OperatorAct::ExtendWrapUp { ms } => Input::ExtendWrapUp { operator: id, more: Duration::from_millis(ms) },
         OperatorAct::EndWrapUp => Input::EndWrapUp { operator: id },
     };
-    ignored(office.order(|tell| Order::Tell { input, tell }).await?)
-}
-
-/// What made no sense to the engine does not fit the present state.
-fn ignored(result: Result<(), String>) -> Answer {
-    result.map(|()| json!({})).map_err(NotDone::Now)
+    office.tell(input).await
 }
 
 fn done(result: Result<(), call::NotDone>) -> Answer {

@@ -206,6 +206,7 @@ fn a_torn_log_loses_at_most_its_end() {
     let (mut store, _, told) = open(dir.path());
     for number in 0..40 {
         let ticket = store.write(Entry::Opened(Box::new(record(number))));
+        store.hand_over();
         store.write(Entry::Closed(Box::new(finished(number))));
         wait_for(&told, ticket);
     }
