@@ -182,6 +182,7 @@ impl Writer {
         let calls = batch.last().map_or(self.last.calls, |(ticket, _)| self.last.calls.max(*ticket));
         let all = self.later.first().map_or(calls, |(ticket, _)| Ticket(ticket.0 - 1));
         self.last = Written { calls, all };
+        // Whoever is woken by the second finds what was said to the first.
         (self.written)(self.last);
         self.shared.tell_written(calls);
     }

@@ -123,9 +123,9 @@ impl Switchboard {
     fn answer_those_written(&mut self, inlets: &mut Inlets) {
         let Some((last, ..)) = self.opening.back().filter(|_| self.store.takes()) else { return };
         let now = self.clock.now();
-        let written = self.store.wait_for_openings(*last, self.pace.rest(now).min(COMMIT));
-        // This is what it would be woken for.
-        inlets.written.mark_unchanged();
+        self.store.wait_for_openings(*last, self.pace.rest(now).min(COMMIT));
+        // This is what it would be woken for, also where it came just too late to be waited for.
+        let written = inlets.written.borrow_and_update().calls;
         self.tell_written(self.clock.now(), written);
         self.show();
         self.store.hand_over();
