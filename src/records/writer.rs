@@ -16,6 +16,8 @@ use crate::moment::Moment;
 
 /// What nobody waits for may lie so long; twice as long where openings come close behind each other.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// So many are written within some milliseconds, and no opening waits longer behind what was put off before it.
+pub(super) const LATER: usize = 256;
 /// Entries to a commit.
 const BATCH: usize = 2_000;
 /// After a commit that failed.
@@ -117,7 +119,7 @@ impl Writer {
             Entry::Opened(record) => Some(record.arrived_at),
             _ => None,
         });
-        let Some(arrived) = arrived.filter(|_| !all && !self.closed && batch.len() < BATCH) else { return };
+        let Some(arrived) = arrived.filter(|_| !all && !self.closed && batch.len() < LATER) else { return };
         if self.since > arrived || arrived.since(self.since) >= PATIENCE {
             // It is written now; what comes after this batch may lie from here on.
             self.since = arrived;

@@ -108,3 +108,19 @@ fn whoever_waits_for_an_opening_is_not_content_with_others() {
     drop(go_on);
     waits.join().unwrap().close();
 }
+
+#[test]
+fn no_more_is_put_off_than_is_written_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, told) = telling(dir.path());
+    for ms in 0..2 {
+        for seq in 0..writer::LATER as u64 {
+            store.write(Entry::Decision { seq, at: at(1), call: None, output: "{}".into() });
+        }
+        let opening = store.write(opened(ms));
+        store.hand_over();
+        let written = std::iter::from_fn(|| told.recv_timeout(WAIT).ok()).find(|written| written.calls >= opening);
+        assert_eq!(written, Some(Written { calls: opening, all: opening }));
+    }
+    store.close();
+}
