@@ -73,8 +73,9 @@ impl Pace {
         self.close = if now.since(self.woke) < CLOSE { self.close.saturating_add(1) } else { 0 };
         self.woke = now;
         let since = now.since(self.counted);
-        if since >= GATHER {
-            let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros();
+        // Before the first rest it is known how many begin to come.
+        if since >= GATHER || self.close == MANY {
+            let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros().max(1);
             self.gathered = u32::try_from(gathered).unwrap_or(u32::MAX);
             (self.counted, self.inputs) = (now, 0);
         }
@@ -216,6 +217,20 @@ mod tests {
             pace.rested = pace.woke;
             assert_eq!(pace.rest(pace.woke), rest, "{inputs} in {GATHER:?}");
         }
+    }
+
+    #[test]
+    fn the_first_rest_is_as_short_as_those_after_it_where_many_begin_to_call_at_once() {
+        let mut pace = after([]);
+        let mut now = pace.woke;
+        for _ in 0..MANY {
+            pace.took(1);
+            now = now + GATHER / (4 * ENOUGH);
+            pace.woke(now);
+        }
+        pace.rested = now;
+        assert!(pace.gathers());
+        assert_eq!(pace.rest(now), GATHER / 4);
     }
 
     #[test]
