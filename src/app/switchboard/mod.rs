@@ -88,7 +88,7 @@ pub enum Order {
     Bans { tell: oneshot::Sender<Vec<Ban>> },
     /// A household is to be heard again → what was lifted; `None`: it is heard.
     LiftBan { address: IpAddr, tell: oneshot::Sender<Option<Ban>> },
-    /// All that was done so far is to be on the disk → its last entry; the first where nothing comes there now.
+    /// All that was done so far is to be on the disk → its last entry; none where nothing comes there now.
     Written { tell: oneshot::Sender<Ticket> },
     /// Write down that the house is open still → the entry.
     Beat { tell: oneshot::Sender<Ticket> },

@@ -125,9 +125,11 @@ impl Switchboard {
         let Some((last, ..)) = self.opening.back().filter(|_| self.store.takes()) else { return };
         let now = self.clock.now();
         self.store.wait_for_openings(*last, self.pace.rest(now).min(COMMIT));
-        // This is what it would be woken for, also where it came just too late to be waited for.
-        let written = inlets.written.borrow_and_update().calls;
-        self.tell_written(self.clock.now(), written);
+        // This is what it would be woken for. A commit that failed it is still to be woken for.
+        if inlets.written.borrow().calls >= *last {
+            let written = inlets.written.borrow_and_update().calls;
+            self.tell_written(self.clock.now(), written);
+        }
         self.show();
         self.store.hand_over();
     }
