@@ -119,7 +119,10 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
             match (office.order(|tell| Order::Call { call, by: asker, order, tell }).await?, text) {
                 // The operator has hung up, and writes in wrap-up.
                 (Err(call::NotDone::NoSuchCall), Some(text)) => done(note(&office, call, by, text).await?),
-                (Ok(()), _) => done(Ok(office.written().await)),
+                (Ok(()), _) => {
+                    office.written().await;
+                    done(Ok(()))
+                }
                 (refused, _) => done(refused),
             }
         }
