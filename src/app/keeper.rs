@@ -204,6 +204,7 @@ impl Keeper {
             self.version.files.clone_from(&read.files);
             let version = Box::new(self.version.clone());
             self.orders.blocking_send(Order::Keep(version)).ok()?;
+            self.wait_for_all();
         }
         Some(())
     }
@@ -264,12 +265,19 @@ impl Keeper {
         }
     }
 
-    /// Whoever looks for the version after the answer finds it, unless the disk is slow.
+    /// Whoever looks for it after the answer finds it, unless the disk is slow.
     fn wait_for_disk(&self, ticket: Ticket) {
         let mut tries = DISK_PATIENCE.as_millis() / LOOK_EVERY.as_millis();
         while self.written.borrow().all < ticket && tries > 0 {
             std::thread::sleep(LOOK_EVERY);
             tries -= 1;
+        }
+    }
+
+    /// The same of all that was done so far.
+    fn wait_for_all(&self) {
+        if let Some(ticket) = self.ask(|tell| Order::Written { tell }) {
+            self.wait_for_disk(ticket);
         }
     }
 
@@ -319,9 +327,7 @@ impl Keeper {
         };
         match done {
             Some(Ok(())) => {
-                if let Some(ticket) = self.ask(|tell| Order::Written { tell }) {
-                    self.wait_for_disk(ticket);
-                }
+                self.wait_for_all();
                 Reply::Done
             }
             Some(Err(why)) => Reply::Refused { why: why.to_string() },

@@ -217,7 +217,7 @@ impl Store {
             return self.last;
         }
         self.shared.backlog.fetch_add(1, Ordering::Relaxed);
-        let (is_awaited, is_opening) = (entry.is_awaited(), matches!(entry, Entry::Opened(_)));
+        let (is_awaited, is_opening) = (entry.is_awaited(), entry.is_opening());
         if self.entries.as_ref().is_none_or(|entries| entries.send((self.last, entry)).is_err()) {
             self.shared.failing.store(true, Ordering::Relaxed);
         }

@@ -412,7 +412,11 @@ pub enum Entry {
 impl Entry {
     /// Whether somebody waits for it to be on the disk: a caller for the answer, a person for theirs.
     pub fn is_awaited(&self) -> bool {
-        matches!(self, Entry::Opened(_) | Entry::Noted { .. } | Entry::Switch { .. } | Entry::Version(_))
+        self.is_opening() || matches!(self, Entry::Noted { .. } | Entry::Switch { .. } | Entry::Version(_))
+    }
+
+    pub fn is_opening(&self) -> bool {
+        matches!(self, Entry::Opened(_))
     }
 }
 

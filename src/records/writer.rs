@@ -112,7 +112,6 @@ impl Writer {
 
     /// Where openings alone are waited for, the rest of a batch may lie for a while.
     fn put_off(&mut self, batch: &mut Vec<(Ticket, Entry)>) {
-        let is_opening = |entry: &Entry| matches!(entry, Entry::Opened(_));
         let due = self.shared.due();
         let all = batch.first().is_some_and(|(ticket, _)| *ticket <= due.all);
         let arrived = batch.iter().rev().find_map(|(_, entry)| match entry {
@@ -125,7 +124,7 @@ impl Writer {
             self.since = arrived;
             return;
         }
-        (*batch, self.later) = std::mem::take(batch).into_iter().partition(|(_, entry)| is_opening(entry));
+        (*batch, self.later) = std::mem::take(batch).into_iter().partition(|(_, entry)| entry.is_opening());
     }
 
     /// Takes what is there; `false` when no more can come.
@@ -222,7 +221,7 @@ impl Writer {
 /// Whether something is to be written now.
 pub(super) fn is_due(batch: &[(Ticket, Entry)], due: Written) -> bool {
     batch.first().is_some_and(|(ticket, _)| *ticket <= due.all)
-        || batch.iter().any(|(ticket, entry)| *ticket <= due.calls && matches!(entry, Entry::Opened(_)))
+        || batch.iter().any(|(ticket, entry)| *ticket <= due.calls && entry.is_opening())
 }
 
 /// Whether a call waits for one of them to be on the disk.
