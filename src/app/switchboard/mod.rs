@@ -448,7 +448,9 @@ impl Switchboard {
     fn begin_drain(&mut self, now: Moment) {
         match self.draining {
             None => {
-                info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
+                // A leg without a call has not answered its BYE yet.
+                let (calls, legs) = (self.calls.len(), self.sip.counts().legs);
+                info!(calls, legs, limit = ?self.drain, "draining: new calls get 503, running ones may finish");
                 self.sip.drain(now);
                 self.calls.drain();
                 self.draining = Some(now + self.drain);

@@ -1,6 +1,6 @@
 //! A byte stream → messages, RFC 3261 §18.3, with CRLF keep-alives (RFC 5626 §3.5.1).
 
-use super::read::{MAX_HEAD, MAX_MESSAGE, content_length, head_end, is_token, read_headers};
+use super::read::{MAX_MESSAGE, content_length, head_end, is_token, read_headers};
 
 /// Collects bytes of one connection. Bounded: a message larger than the limit is a fault.
 #[derive(Default)]
@@ -10,6 +10,8 @@ pub struct Framer {
     searched: usize,
     /// Head and body together, once the head is whole.
     wanted: Option<usize>,
+    /// The last message was only a head: nothing after it is read.
+    is_cut: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +28,8 @@ pub enum FramingFault {
     NoLength,
     #[error("more than one Content-Length")]
     TwoLengths,
-    #[error("message of more than {0} bytes")]
-    TooLarge(usize),
+    #[error("message of more than {MAX_MESSAGE} bytes")]
+    TooLarge,
     #[error("not SIP")]
     NotSip,
 }
@@ -42,8 +44,12 @@ impl Framer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next frame that is complete. After a fault the connection must be closed.
+    /// The next frame that is complete. After a fault the connection must be closed. Of a message that is too large the
+    /// head is the last frame: enough to answer it.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FramingFault> {
+        if self.is_cut {
+            return Err(FramingFault::TooLarge);
+        }
         if self.wanted.is_none() {
             if self.bytes.starts_with(b"\r\n\r\n") {
                 self.take(4);
@@ -61,8 +67,14 @@ impl Framer {
                 return Err(FramingFault::NotSip);
             }
             match head_end(&self.bytes, self.searched.saturating_sub(3)) {
-                Some(end) => self.wanted = Some(self.measure(end)?),
-                None if self.bytes.len() > MAX_HEAD => return Err(FramingFault::TooLarge(MAX_HEAD)),
+                Some(end) => match self.measure(end) {
+                    Err(FramingFault::TooLarge) if end <= MAX_MESSAGE => {
+                        self.is_cut = true;
+                        return Ok(Some(Frame::Message(self.take(end))));
+                    }
+                    wanted => self.wanted = Some(wanted?),
+                },
+                None if self.bytes.len() > MAX_MESSAGE => return Err(FramingFault::TooLarge),
                 None => {
                     self.searched = self.bytes.len();
                     return Ok(None);
@@ -109,7 +121,7 @@ impl Framer {
         let length = content_length(length).ok_or(FramingFault::NoLength)?;
         match head.checked_add(length) {
             Some(all) if all <= MAX_MESSAGE => Ok(all),
-            _ => Err(FramingFault::TooLarge(MAX_MESSAGE)),
+            _ => Err(FramingFault::TooLarge),
         }
     }
 }

@@ -10,10 +10,8 @@ use super::{Message, Method, Request, Response, Uri, reason_phrase};
 
 /// Written in capitals, read without regard to case, RFC 3261 §7.1.
 const VERSION: &str = "SIP/2.0";
-/// A datagram cannot be larger; a stream's message need not be.
+/// RFC 3261 §18.1.1: as much as a datagram can bring, over each transport. All of it may be head.
 pub const MAX_MESSAGE: usize = 65_535;
-/// Start line and headers together.
-pub const MAX_HEAD: usize = 32_768;
 /// Real messages have 10 to 40 entries.
 const MAX_HEADERS: usize = 256;
 /// RFC 3261 sets no limit; beyond this no proxy chain is real.
@@ -44,15 +42,12 @@ pub fn read(bytes: &[u8]) -> Result<Message, Malformed> {
     }
     // A datagram whose head is not closed by an empty line is taken to end with its last line.
     let head = head_end(bytes, 0).unwrap_or(bytes.len());
-    if head > MAX_HEAD {
-        return Err(Malformed::new("more than 32,768 bytes of headers".into()));
-    }
     // What is ASCII is seen to be whole many bytes at a time.
     let text = str::from_utf8(&bytes[..head]).map_or_else(|_| String::from_utf8_lossy(&bytes[..head]), Cow::Borrowed);
     let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let start = lines.next().unwrap_or_default();
     let (headers, fault) = read_headers(lines);
-    let body = &bytes[head..];
+    let body = Body { came: &bytes[head..], room: MAX_MESSAGE - head };
     if let Some((version, rest)) = start.split_at_checked(VERSION.len() + 1)
         && version.trim_end().eq_ignore_ascii_case(VERSION)
     {
@@ -139,17 +134,17 @@ fn close(headers: &mut Headers, open: Option<(Name, String)>, fault: &mut Option
     headers.push_read(name, value);
 }
 
-fn read_response(rest: &str, headers: Headers, body: &[u8]) -> Result<Message, Malformed> {
+fn read_response(rest: &str, headers: Headers, body: Body<'_>) -> Result<Message, Malformed> {
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
     let status = (code.len() == 3).then(|| code.parse::<u16>().ok()).flatten().filter(|s| (100..700).contains(s));
     let status = status.ok_or_else(|| Malformed::new("the status is not between 100 and 699".into()))?;
     check_single(&headers)?;
     headers.check()?;
-    let body = cut_body(&headers, body)?;
+    let body = body.cut(&headers).map_err(|(_, why)| Malformed::new(why.into()))?;
     Ok(Message::Response(Response { status, reason: reason.to_string(), headers, body }))
 }
 
-fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String>) -> Result<Message, Malformed> {
+fn read_request(start: &str, headers: Headers, body: Body<'_>, fault: Option<String>) -> Result<Message, Malformed> {
     let mut words = start.split(' ');
     let (method, uri, version) = (words.next().unwrap_or_default(), words.next(), words.next());
     let Some(method) = Method::parse(method) else {
@@ -193,9 +188,9 @@ fn read_request(start: &str, headers: Headers, body: &[u8], fault: Option<String
         Ok(_) if matches!(request.method, Method::Other(_)) => return refuse(501, &reason_phrase(501)),
         _ => return refuse(400, "CSeq names another method"),
     }
-    match cut_body(&request.headers, body) {
+    match body.cut(&request.headers) {
         Ok(body) => Ok(Message::Request(Request { uri, body, ..request })),
-        Err(fault) => Err(refusal(&request, 400, &fault.why)),
+        Err((status, why)) => refuse(status, why),
     }
 }
 
@@ -216,13 +211,24 @@ pub(super) fn content_length(value: &str) -> Option<usize> {
     digits.then(|| value.parse().ok()).flatten()
 }
 
-/// RFC 3261 §18.3: shorter than what came: the rest is no part of the message; longer: an error.
-fn cut_body(headers: &Headers, body: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let Some(value) = headers.get("Content-Length") else { return Ok(body.to_vec()) };
-    let length = content_length(value).ok_or_else(|| Malformed::new("Content-Length cannot be read".into()))?;
-    match body.get(..length) {
-        Some(body) => Ok(body.to_vec()),
-        None => Err(Malformed::new("Content-Length is more than what came".into())),
+/// What follows the head.
+struct Body<'a> {
+    came: &'a [u8],
+    /// So long it may be.
+    room: usize,
+}
+
+impl Body<'_> {
+    /// RFC 3261 §18.3: shorter than what came: the rest is no part of the message; longer: an error, and its status.
+    fn cut(&self, headers: &Headers) -> Result<Vec<u8>, (u16, &'static str)> {
+        let Some(value) = headers.get("Content-Length") else { return Ok(self.came.to_vec()) };
+        let length = content_length(value).ok_or((400, "Content-Length cannot be read"))?;
+        match self.came.get(..length) {
+            Some(body) => Ok(body.to_vec()),
+            // §21.5.7
+            None if length > self.room => Err((513, "longer than 65,535 bytes")),
+            None => Err((400, "Content-Length is more than what came")),
+        }
     }
 }
 

@@ -156,6 +156,44 @@ fn what_is_refused_gets_the_right_status() {
 }
 
 #[test]
+fn all_of_a_message_may_be_head_and_what_is_longer_is_refused() {
+    let long: Vec<String> = (0..8).map(|_| format!("X-Long: {}", "x".repeat(8_000))).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    let bytes = request("OPTIONS sip:h SIP/2.0", &[&long[..], &["Content-Length: 0"]].concat(), "");
+    assert!(bytes.len() > 64_000);
+    assert_eq!(good(&bytes).headers.all("X-Long").count(), 8);
+    let mut framer = framing::Framer::default();
+    for piece in bytes.chunks(1_000) {
+        assert_eq!(framer.next_frame(), Ok(None));
+        framer.push(piece);
+    }
+    assert_eq!(framer.next_frame(), Ok(Some(framing::Frame::Message(bytes.clone()))));
+
+    // Too long by a byte, and by as much as can be said.
+    let head = |length: usize| request("OPTIONS sip:h SIP/2.0", &[&format!("Content-Length: {length}")], "");
+    let room = read::MAX_MESSAGE - head(10_000).len();
+    for length in [room + 1, 999_999_999_999_999_999] {
+        let bytes = head(length);
+        let mut framer = framing::Framer::default();
+        framer.push(&[&bytes[..], b"the body, or its beginning"].concat());
+        assert_eq!(framer.next_frame(), Ok(Some(framing::Frame::Message(bytes.clone()))));
+        match read(&bytes) {
+            Err(Malformed { answer: Some(answer), .. }) => assert_eq!(answer.status, 513),
+            other => panic!("{other:?}"),
+        }
+        for _ in 0..2 {
+            assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge));
+        }
+    }
+    framer.push(&head(room));
+    assert_eq!(framer.next_frame(), Ok(None), "the longest that is allowed");
+
+    let mut framer = framing::Framer::default();
+    framer.push(&[b"OPTIONS sip:h SIP/2.0\r\nX: ".to_vec(), vec![b'x'; read::MAX_MESSAGE]].concat());
+    assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge), "its head does not end");
+}
+
+#[test]
 fn what_cannot_be_answered_is_dropped() {
     let many = format!("OPTIONS sip:h SIP/2.0\r\n{}\r\n", "X: y\r\n".repeat(300));
     let table: Vec<Vec<u8>> = vec![

@@ -360,7 +360,7 @@ impl Sockets {
             // To the port that a phone called from nobody listens: where else to go the endpoint knows.
             (None, before) => {
                 if (flow.transport, before) == (Transport::Tls, None) {
-                    warn!(remote = %flow.remote, "unsent over TLS: nobody is known whose certificate would be right there");
+                    warn!(remote = %flow.remote, "unsent over TLS: no connection is open, and whose certificate would be right there is not known");
                 }
                 return self.waiting.push_back(Arrival::Unsent(flow));
             }
