@@ -48,36 +48,60 @@ pub async fn guard(
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_string()).unwrap_or_default();
     let began = (web.now)();
-    let response = match admit(&web, from, &path, request).await {
-        Ok((request, who)) => obey(web.clone(), who, request, next, from).await,
-        Err(problem) => problem.into_response(),
+    let (mut parts, body) = request.into_parts();
+    let response = match admit(&web, from, &path, &mut parts).await {
+        Ok(who) => obey(web.clone(), who, Request::from_parts(parts, body), next, from).await,
+        Err(problem) => {
+            let heard_out = hear_out(body, STRANGERS_BODY).await;
+            or_closing(problem.into_response(), heard_out.is_ok())
+        }
     };
     let seconds = (web.now)().since(began).as_secs_f64();
     metrics::requested(&method, &path, response.status(), seconds);
     response
 }
 
+/// All of a body: what is not read of one before its answer costs the connection, and what was asked for next over it.
+async fn hear_out(body: Body, most: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => {
+            let what = format!("a body has at most {most} bytes; this one has more, or broke off");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what))
+        }
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
+    }
+}
+
+/// RFC 9112 §9.6: whoever closes after an answer says so in it.
+fn or_closing(mut response: Response, heard_out: bool) -> Response {
+    if !heard_out {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 /// Lets the request in, with who asks as its extension, or says why not.
-async fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Result<(Request, Option<Who>), Problem> {
-    let door = match roles::door(request.method().as_str(), path) {
+async fn admit(web: &Web, from: IpAddr, path: &str, request: &mut Parts) -> Result<Option<Who>, Problem> {
+    let door = match roles::door(request.method.as_str(), path) {
         Some(door) => door,
         // How it is asked for instead, the router says.
-        None if roles::leads_somewhere(path) => return Ok((request, None)),
+        None if roles::leads_somewhere(path) => return Ok(None),
         None => return Err(Problem::not_found("there is nothing here; /api lists what there is")),
     };
-    let who = signing::who(web, request.headers()).await?;
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let upgrades = request.headers().contains_key(header::UPGRADE);
+    let who = signing::who(web, &request.headers).await?;
+    let changes = !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let upgrades = request.headers.contains_key(header::UPGRADE);
     let by_browser = who.as_ref().is_none_or(|who| matches!(who.proof, Proof::Session { .. }));
     if (changes || upgrades) && by_browser {
-        check_origin(request.headers(), upgrades)?;
+        check_origin(&request.headers, upgrades)?;
     }
     if door != Door::Open {
-        let who = who.as_ref().ok_or_else(|| signing::unknown_to(web, request.headers()))?;
+        let who = who.as_ref().ok_or_else(|| signing::unknown_to(web, &request.headers))?;
         if !door.lets_in(&who.person.roles) {
             // Of what only reads, one in a minute: nobody pushes out the entries of others by asking again and again.
             if changes || web.tries.is_news((web.now)(), from) {
-                let what = audited(request.method(), request.uri().path(), &Bytes::new());
+                let what = audited(&request.method, request.uri.path(), &Bytes::new());
                 match web.waiting.to_write().await {
                     Ok(_place) => write_down(web, who.id.clone(), what, from, StatusCode::FORBIDDEN),
                     Err(_) => tracing::error!(what, who = who.id, "refused, and not written into the audit log"),
@@ -86,19 +110,19 @@ async fn admit(web: &Web, from: IpAddr, path: &str, mut request: Request) -> Res
             return Err(Problem::forbidden("this is for others than you; your roles do not allow it"));
         }
         if changes && let Proof::Session { token, .. } = &who.proof {
-            let shown = request.headers().get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let shown = request.headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
             if !passwords::same(shown, &passwords::csrf(token)) {
                 let what = "the header X-CSRF-Token must repeat `csrf` of GET /api/v1/session";
                 return Err(Problem::forbidden(what));
             }
         }
     }
-    check_query(&web.parameters, request.method(), path, request.uri())?;
+    check_query(&web.parameters, &request.method, path, &request.uri)?;
     if let Some(who) = &who {
-        request.extensions_mut().insert(who.clone());
+        request.extensions.insert(who.clone());
     }
-    request.extensions_mut().insert(From(from));
-    Ok((request, who))
+    request.extensions.insert(From(from));
+    Ok(who)
 }
 
 /// A slip behind the `?` is told: a filter that nobody knows would let everything through.
@@ -153,13 +177,9 @@ async fn obey(web: Arc<Web>, who: Option<Who>, request: Request, next: Next, fro
     }
     let (parts, body) = request.into_parts();
     let most = if who.is_some() { MAX_BODY } else { STRANGERS_BODY };
-    let body = match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            let what = format!("a body has at most {most} bytes; this one has more, or broke off");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what).into_response();
-        }
-        Err(_) => return Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly").into_response(),
+    let body = match hear_out(body, most).await {
+        Ok(body) => body,
+        Err(problem) => return or_closing(problem.into_response(), false),
     };
     // Whoever is slow to say what they want holds up nobody.
     let place = match web.waiting.to_write().await {

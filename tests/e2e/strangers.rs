@@ -1,13 +1,15 @@
 //! Those who should not get in, and bytes that mean nothing: the right status, and nothing is hurt.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
 use crate::client::{Client, SDP, TYPE};
-use crate::house::{Files, House};
+use crate::house::{Files, House, PATIENCE};
 use crate::peers::Softphone;
 use crate::ports;
+use crate::web::open;
 
 #[test]
 fn refusals_have_the_right_status() {
@@ -152,4 +154,44 @@ fn whoever_does_not_read_the_log_holds_up_no_call() {
         assert!(house.wait_end().success());
     }
     drop(unread);
+}
+
+/// A body often comes in a packet of its own.
+#[test]
+fn a_refusal_does_not_cost_the_connection_however_the_body_comes() {
+    let house = open(ports::free_port());
+    let mut stream = TcpStream::connect(house.at("http").to_string()).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    let mut reader = BufReader::new(stream.try_clone().expect("the other end"));
+    let mut answered = || -> (String, bool) {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("a line");
+            match line.trim() {
+                "" => break,
+                line => head.push(line.to_lowercase()),
+            }
+        }
+        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        reader.read_exact(&mut vec![0; length.expect("a length")]).expect("a body");
+        (head[0].clone(), head.contains(&"connection: close".to_string()))
+    };
+    let head = |length: usize| {
+        format!(
+            "POST /api/v1/notices HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    for _ in 0..2 {
+        stream.write_all(head(16).as_bytes()).expect("is read");
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(b"{\"text\":\"water\"}").expect("is read");
+        let (status, closes) = answered();
+        assert!(status.contains(" 401 ") && !closes, "{status}");
+    }
+    // What nobody wants to hear out is not; that it costs the connection is said.
+    stream.write_all(head(1_000_000).as_bytes()).expect("is read");
+    stream.write_all(&[b'x'; 20_000]).expect("is read");
+    let (status, closes) = answered();
+    assert!(status.contains(" 401 ") && closes, "{status}");
 }

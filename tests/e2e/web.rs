@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -136,7 +137,7 @@ impl Browser {
                 return board;
             }
             assert!(Instant::now() < until, "{what}: {status} {board:#}");
-            std::thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
         }
     }
 }
@@ -400,7 +401,7 @@ fn a_command_is_done_once_also_when_its_sender_hangs_up_and_when_the_house_is_op
         let mut answer = String::new();
         match hang_up {
             // It is underway by then, or its answer is.
-            true => std::thread::sleep(Duration::from_millis(20)),
+            true => thread::sleep(Duration::from_millis(20)),
             false => drop(std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer")),
         }
         answer
@@ -411,7 +412,7 @@ fn a_command_is_done_once_also_when_its_sender_hangs_up_and_when_the_house_is_op
     let until = Instant::now() + PATIENCE;
     while !lin.get("/api/v1/audit").1.to_string().contains("POST /notices") {
         assert!(Instant::now() < until, "nobody can say that it was not done");
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     let notices = |browser: &Browser| browser.get("/api/v1/board").1["notices"].as_array().map(Vec::len);
     let answer = command(&house, false);
