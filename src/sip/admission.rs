@@ -184,7 +184,7 @@ impl Endpoint {
             response.headers.push("Warning", NO_SIPS);
             return drop(self.respond(now, id, response));
         }
-        self.respond(now, id, request.respond(100, None));
+        self.try_soon(now, id, &request);
         let leg = self.next_leg();
         if let Some(server) = self.servers.get_mut(&id) {
             server.leg = Some(leg);

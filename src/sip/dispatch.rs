@@ -152,18 +152,35 @@ impl Endpoint {
     }
 
     /// Sends a response and lets the transaction keep it.
-    pub(super) fn respond(&mut self, now: Moment, id: TransactionId, mut response: Response) -> Vec<u8> {
-        response.headers.push("Server", "hotline");
-        let (status, bytes) = (response.status, response.to_bytes());
-        if let Some(server) = self.servers.get_mut(&id) {
-            let flow = server.transaction.flow;
-            self.held -= server.transaction.bytes().len();
-            server.transaction.respond(now, &self.settings.timers, status, bytes.clone());
-            self.held += server.transaction.bytes().len();
+    pub(super) fn respond(&mut self, now: Moment, id: TransactionId, response: Response) -> Vec<u8> {
+        let (status, bytes) = (response.status, signed(response));
+        let timers = self.settings.timers;
+        let kept = bytes.clone();
+        if let Some(flow) = self.keep(id, |transaction| transaction.respond(now, &timers, status, kept)) {
             self.transmit(flow, bytes.clone());
-            self.schedule_server(id);
         }
         bytes
+    }
+
+    /// 100 to an INVITE, where nothing else is said soon: what comes at once is said in one message.
+    pub(super) fn try_soon(&mut self, now: Moment, id: TransactionId, request: &Request) {
+        let (response, soon) = (request.respond(100, None), self.settings.timers.trying);
+        if soon.is_zero() {
+            self.respond(now, id, response);
+        } else {
+            self.keep(id, |transaction| transaction.try_at(now + soon, signed(response)));
+        }
+    }
+
+    /// What the transaction keeps is another answer then, and what it waits for. The way of the answer.
+    fn keep(&mut self, id: TransactionId, answer: impl FnOnce(&mut ServerTransaction)) -> Option<Flow> {
+        let server = self.servers.get_mut(&id)?;
+        self.held -= server.transaction.bytes().len();
+        answer(&mut server.transaction);
+        self.held += server.transaction.bytes().len();
+        let flow = server.transaction.flow;
+        self.schedule_server(id);
+        Some(flow)
     }
 
     pub(super) fn server_due(&mut self, now: Moment, id: TransactionId) {
@@ -360,6 +377,11 @@ impl Endpoint {
             client.and_then(|client| client.transaction.next_deadline().into_iter().chain(client.datagram_at()).min());
         self.agenda.set(Owner::Client(id), at);
     }
+}
+
+fn signed(mut response: Response) -> Vec<u8> {
+    response.headers.push("Server", "hotline");
+    response.to_bytes()
 }
 
 /// What tells transactions apart, §17.2.3: branch, sent-by and method; for RFC 2543 phones, and for a

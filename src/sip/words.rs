@@ -72,11 +72,18 @@ pub struct Timers {
     pub t1: Duration,
     pub t2: Duration,
     pub t4: Duration,
+    /// An INVITE of which nothing was said within this is answered 100, RFC 3261 §17.2.1. Zero: at once.
+    pub trying: Duration,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            trying: Duration::from_millis(200),
+        }
     }
 }
 
@@ -202,7 +209,7 @@ pub const ANSWERED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewh
 /// Max-Forwards of what begins here, RFC 3261 §8.1.1.6.
 pub const HOPS: u8 = 70;
 
-/// An INVITE that was admitted. `100 Trying` has been sent.
+/// An INVITE that was admitted. `100 Trying` is sent where nothing else is soon.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub leg: LegId,

@@ -63,7 +63,7 @@ impl Endpoint {
             return self.schedule_leg(leg_id);
         }
         if request.method == Method::INVITE {
-            self.respond(now, id, request.respond(100, None));
+            self.try_soon(now, id, &request);
         }
         self.take_offer(leg_id, id, request, body);
     }

@@ -22,6 +22,43 @@ fn strangers_get_no_leg_and_copies_get_the_same_answer() {
 }
 
 #[test]
+fn trying_is_said_where_nothing_else_is_soon() {
+    let anew = || Phone::of(Settings { timers: Timers::default(), ..settings(true) });
+    let invite = request("INVITE", "sip:1@10.0.0.1", "a", 1, "");
+    let ms = Duration::from_millis;
+    // Nothing else is said: once, and again whenever a copy comes.
+    let mut phone = anew();
+    assert!(phone.send(&invite).is_empty());
+    assert!(phone.wait(ms(199)).is_empty());
+    assert_eq!(starts(&phone.wait(ms(1))), ["SIP/2.0 100 Trying"]);
+    assert!(phone.wait(ms(10_000)).is_empty());
+    assert_eq!(starts(&phone.send(&invite)), ["SIP/2.0 100 Trying"]);
+    // A copy is not left without an answer.
+    let mut phone = anew();
+    assert!(phone.send(&invite).is_empty());
+    assert_eq!(starts(&phone.send(&invite)), ["SIP/2.0 100 Trying"]);
+    // Something else is.
+    type Said = fn(LegId) -> Command;
+    let ring: Said = |leg| Command::Ring { leg };
+    let accept: Said = |leg| Command::Accept { leg, body: Body::sdp(b"v=0".to_vec()) };
+    let refuse: Said = |leg| Command::Refuse { leg, status: 404 };
+    for (say, start) in [(ring, "180 Ringing"), (accept, "200 OK"), (refuse, "404 Not Found")] {
+        let mut phone = anew();
+        phone.send(&invite);
+        let leg = leg(&phone.events());
+        phone.wait(ms(150));
+        assert_eq!(starts(&phone.command(say(leg))), [format!("SIP/2.0 {start}")]);
+        assert!(phone.wait(ms(300)).iter().all(|sent| !sent.contains(" 100 Trying")), "{start}");
+    }
+    // Whoever hangs up first hears that.
+    let mut phone = anew();
+    phone.send(&invite);
+    let answers = phone.send(&request("CANCEL", "sip:1@10.0.0.1", "a", 1, ""));
+    assert_eq!(starts(&answers), ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    assert!(phone.wait(ms(300)).is_empty());
+}
+
+#[test]
 fn a_cancel_at_every_moment() {
     for ring in [false, true] {
         let mut phone = Phone::new(true);

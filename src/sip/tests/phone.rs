@@ -59,7 +59,8 @@ pub fn settings(trunk: bool) -> Settings {
         max_calls: 3,
         guard: Some(guard::Limits::default()),
         dscp: 24,
-        timers: Timers::default(),
+        // What is heard of an INVITE is heard at once.
+        timers: Timers { trying: Duration::ZERO, ..Timers::default() },
     }
 }
 

@@ -16,8 +16,8 @@ pub struct ServerTransaction {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// No final response yet.
-    Open,
+    /// No final response yet, and none at all where 100 is due.
+    Open { trying: Option<Moment> },
     /// INVITE refused: sent again (timer G, only unreliable) until the ACK or timer H.
     Refused { again: Option<Moment>, interval: Duration, until: Moment },
     /// ACK for the refusal came (timer I), or a non-INVITE was answered (timer J).
@@ -28,7 +28,7 @@ enum State {
 
 impl ServerTransaction {
     pub fn new(flow: Flow, is_invite: bool) -> Self {
-        Self { flow, is_invite, state: State::Open, last: Vec::new() }
+        Self { flow, is_invite, state: State::Open { trying: None }, last: Vec::new() }
     }
 
     /// What a retransmitted request is answered with.
@@ -39,7 +39,12 @@ impl ServerTransaction {
 
     /// Whether a final response was sent.
     pub fn is_answered(&self) -> bool {
-        self.state != State::Open
+        !matches!(self.state, State::Open { .. })
+    }
+
+    /// 100, which is sent then unless something else was before, and whenever a copy of the request comes.
+    pub fn try_at(&mut self, at: Moment, bytes: Vec<u8>) {
+        (self.state, self.last) = (State::Open { trying: Some(at) }, bytes);
     }
 
     pub fn respond(&mut self, now: Moment, timers: &Timers, status: u16, bytes: Vec<u8>) {
@@ -50,7 +55,7 @@ impl ServerTransaction {
         let reliable = self.flow.transport.is_reliable();
         let until = now + patience(timers);
         self.state = match (self.is_invite, status) {
-            (_, ..200) => State::Open,
+            (_, ..200) => State::Open { trying: None },
             (true, 200..300) => {
                 self.last = Vec::new();
                 State::Accepted { until }
@@ -73,6 +78,10 @@ impl ServerTransaction {
 
     pub fn handle_deadline(&mut self, now: Moment, timers: &Timers) -> Due {
         match &mut self.state {
+            State::Open { trying } if trying.is_some_and(|at| at <= now) => {
+                *trying = None;
+                Due::Resend
+            }
             State::Refused { until, .. } if *until <= now => Due::TimedOut,
             State::Refused { again: Some(again), interval, .. } if *again <= now => {
                 *interval = (*interval * 2).min(timers.t2);
@@ -86,7 +95,7 @@ impl ServerTransaction {
 
     pub fn next_deadline(&self) -> Option<Moment> {
         match self.state {
-            State::Open => None,
+            State::Open { trying } => trying,
             State::Refused { again, until, .. } => Some(again.map_or(until, |again| again.min(until))),
             State::Settling { until } | State::Accepted { until } => Some(until),
         }
