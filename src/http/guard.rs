@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::request::Parts;
@@ -51,10 +51,7 @@ pub async fn guard(
     let (mut parts, body) = request.into_parts();
     let response = match admit(&web, from, &path, &mut parts).await {
         Ok(who) => obey(web.clone(), who, Request::from_parts(parts, body), next, from).await,
-        Err(problem) => {
-            let heard_out = hear_out(body, STRANGERS_BODY).await;
-            or_closing(problem.into_response(), heard_out.is_ok())
-        }
+        Err(problem) => refuse(problem, body).await,
     };
     let seconds = (web.now)().since(began).as_secs_f64();
     metrics::requested(&method, &path, response.status(), seconds);
@@ -63,14 +60,24 @@ pub async fn guard(
 
 /// All of a body: what is not read of one before its answer costs the connection, and what was asked for next over it.
 async fn hear_out(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let too_large = |_| {
+        let what = format!("a body has at most {most} bytes; this one has more, or broke off");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what)
+    };
+    // Nobody is told to go on (RFC 9110 §10.1.1) with what is not heard to its end.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large(()));
+    }
     match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => {
-            let what = format!("a body has at most {most} bytes; this one has more, or broke off");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what))
-        }
+        Ok(body) => body.map_err(|_| too_large(())),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
     }
+}
+
+/// A refusal, which does not cost the connection where it need not.
+pub(super) async fn refuse(problem: Problem, body: Body) -> Response {
+    let heard_out = hear_out(body, STRANGERS_BODY).await;
+    or_closing(problem.into_response(), heard_out.is_ok())
 }
 
 /// RFC 9112 §9.6: whoever closes after an answer says so in it.

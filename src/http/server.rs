@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -249,8 +250,8 @@ fn is_worth_it() -> impl Predicate {
         .and(NotForContentType::const_new("audio/"))
 }
 
-async fn nothing() -> Problem {
-    Problem::not_found("there is nothing here; /api lists what there is")
+async fn nothing(body: Body) -> Response {
+    guard::refuse(Problem::not_found("there is nothing here; /api lists what there is"), body).await
 }
 
 async fn not_allowed() -> Problem {
