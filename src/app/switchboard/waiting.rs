@@ -18,6 +18,8 @@ const ENOUGH: u32 = 48;
 /// Wakings less than [`CLOSE`] apart after which they are many: a lone call has fewer.
 const MANY: u32 = 16;
 const CLOSE: Duration = Duration::from_millis(50);
+/// A count of less than this says nothing.
+const COUNTED: Duration = Duration::from_millis(1);
 /// Whoever calls waits for the opening of their record, and not for the next waking as well, where the disk is as fast as
 /// this.
 const COMMIT: Duration = Duration::from_millis(8);
@@ -73,8 +75,8 @@ impl Pace {
         self.close = if now.since(self.woke) < CLOSE { self.close.saturating_add(1) } else { 0 };
         self.woke = now;
         let since = now.since(self.counted);
-        // Before the first rest it is known how many begin to come.
-        if since >= GATHER || self.close == MANY {
+        // Before the first rest it is known how many begin to come, unless it was counted just now.
+        if since >= GATHER || (self.close == MANY && since >= COUNTED) {
             let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros().max(1);
             self.gathered = u32::try_from(gathered).unwrap_or(u32::MAX);
             (self.counted, self.inputs) = (now, 0);
@@ -125,11 +127,12 @@ impl Switchboard {
         let Some((last, ..)) = self.opening.back().filter(|_| self.store.takes()) else { return };
         let now = self.clock.now();
         self.store.wait_for_openings(*last, self.pace.rest(now).min(COMMIT));
-        // This is what it would be woken for. A commit that failed it is still to be woken for.
-        if inlets.written.borrow().calls >= *last {
-            let written = inlets.written.borrow_and_update().calls;
-            self.tell_written(self.clock.now(), written);
+        let mut written = inlets.written.borrow().calls;
+        if written >= *last {
+            // This is what it would be woken for. A commit that failed it is still to be woken for.
+            written = inlets.written.borrow_and_update().calls;
         }
+        self.tell_written(self.clock.now(), written);
         self.show();
         self.store.hand_over();
     }
