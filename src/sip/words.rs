@@ -78,12 +78,8 @@ pub struct Timers {
 
 impl Default for Timers {
     fn default() -> Self {
-        Self {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-            trying: Duration::from_millis(200),
-        }
+        let ms = Duration::from_millis;
+        Self { t1: ms(500), t2: ms(4_000), t4: ms(5_000), trying: ms(200) }
     }
 }
 

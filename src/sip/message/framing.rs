@@ -16,7 +16,7 @@ pub struct Framer {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// One whole message, bytes as received.
+    /// One whole message, bytes as received; of one that is too long its head.
     Message(Vec<u8>),
     /// A double CRLF: answer with a single one.
     Ping,

@@ -204,11 +204,11 @@ fn check_single(headers: &Headers) -> Result<(), Malformed> {
     }
 }
 
-/// A length as both the reader and the framing understand it: digits alone.
+/// A length as both the reader and the framing understand it: digits alone, however many.
 pub(super) fn content_length(value: &str) -> Option<usize> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| value.parse().ok()).flatten()
+    digits.then(|| value.parse().unwrap_or(usize::MAX))
 }
 
 /// What follows the head.

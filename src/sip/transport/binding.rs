@@ -47,3 +47,8 @@ pub(super) fn bind_tcp(addr: SocketAddr, dscp: u8) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
+
+/// A datagram longer than any: it says nothing of the way it would have gone.
+pub(super) fn does_not_fit(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error())
+}

@@ -30,7 +30,7 @@ use tracing::{debug, warn};
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
 use crate::peers::{hint, household};
 use crate::tls::{Acceptor, Connector, Distrust, Peer};
-use binding::{BACKLOG, bind_tcp, bind_udp};
+use binding::{BACKLOG, bind_tcp, bind_udp, does_not_fit};
 use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
 pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
@@ -330,6 +330,7 @@ impl Sockets {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
                         warn!(remote = %flow.remote, "the send buffer is full")
                     }
+                    Err(error) if does_not_fit(&error) => debug!(remote = %flow.remote, "too long for a datagram"),
                     Err(error) => {
                         debug!(remote = %flow.remote, %error, "unsent");
                         self.waiting.push_back(Arrival::Unsent(flow));

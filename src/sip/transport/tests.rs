@@ -91,6 +91,11 @@ fn datagrams_come_and_go() {
         sockets.send(Transmit { flow: nobody, bytes: b"x".to_vec(), known: true, hurried: false });
         phone.send_to(b"still there", udp).unwrap();
         assert_eq!(bytes(&mut sockets).await.1, b"still there");
+        // What is too long for a datagram says nothing of the others on its way.
+        let way = Flow { remote: phone.local_addr().unwrap(), ..nobody };
+        sockets.send(Transmit { flow: way, bytes: vec![b'x'; 65_508], known: true, hurried: false });
+        phone.send_to(b"and now", udp).unwrap();
+        assert_eq!(bytes(&mut sockets).await.1, b"and now");
     });
 }
 
