@@ -232,6 +232,7 @@ pub(super) fn router(parts: Parts) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(pages::routes())
+        .method_not_allowed_fallback(not_allowed)
         .fallback(nothing)
         .layer(CompressionLayer::new().br(true).gzip(true).compress_when(is_worth_it()))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
@@ -254,8 +255,9 @@ async fn nothing(body: Body) -> Response {
     guard::refuse(Problem::not_found("there is nothing here; /api lists what there is"), body).await
 }
 
-async fn not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is asked for in another way; /api lists how")
+async fn not_allowed(body: Body) -> Response {
+    let what = "this is asked for in another way; /api lists how";
+    guard::refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, what), body).await
 }
 
 /// The process runs.

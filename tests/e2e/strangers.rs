@@ -177,18 +177,27 @@ fn a_refusal_does_not_cost_the_connection_however_the_body_comes() {
         (head[0].clone(), head.contains(&"connection: close".to_string()))
     };
     let head = |path: &str, length: usize| {
-        format!("POST /api/v1/{path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
+        format!("POST {path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
     };
-    for (path, refused) in [("notices", " 401 "), ("nowhere", " 404 "), ("notices", " 401 ")] {
+    for (path, refused) in [
+        ("/api/v1/notices", " 401 "),
+        ("/api/v1/nowhere", " 404 "),
+        ("/healthz", " 405 "),
+        ("/operator", " 405 "),
+        ("/nowhere", " 405 "),
+        ("/nowhere/at/all", " 404 "),
+        ("/api/v1/board", " 405 "),
+        ("/api/v1/notices", " 401 "),
+    ] {
         stream.write_all(head(path, 16).as_bytes()).expect("is read");
         let (status, _) = answered();
-        assert!(status.contains(" 100 "), "{status}");
+        assert!(status.contains(" 100 "), "{path}: {status}");
         stream.write_all(b"{\"text\":\"water\"}").expect("is read");
         let (status, closes) = answered();
-        assert!(status.contains(refused) && !closes, "{status}");
+        assert!(status.contains(refused) && !closes, "{path}: {status}");
     }
     // What nobody hears out nobody is told to send; that it costs the connection is said.
-    stream.write_all(head("notices", 20_000).as_bytes()).expect("is read");
+    stream.write_all(head("/api/v1/notices", 20_000).as_bytes()).expect("is read");
     let (status, closes) = answered();
     assert!(status.contains(" 401 ") && closes, "{status}");
 }
