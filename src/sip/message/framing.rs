@@ -112,9 +112,11 @@ impl Framer {
         let text = String::from_utf8_lossy(&self.bytes[..head]);
         let lines = text.split('\n').skip(1).map(|line| line.strip_suffix('\r').unwrap_or(line));
         // As the reader will understand it: folded, compact, and nothing but one.
-        let (headers, _) = read_headers(lines);
+        let (headers, fault) = read_headers(lines);
         let mut lengths = headers.all("Content-Length");
-        let length = lengths.next().ok_or(FramingFault::NoLength)?;
+        // Of more headers than are read the length may be the last.
+        let none = if fault.is_some() { FramingFault::TooLarge } else { FramingFault::NoLength };
+        let length = lengths.next().ok_or(none)?;
         if lengths.next().is_some() {
             return Err(FramingFault::TwoLengths);
         }

@@ -188,6 +188,14 @@ fn all_of_a_message_may_be_head_and_what_is_longer_is_refused() {
     framer.push(&head(&room.to_string()));
     assert_eq!(framer.next_frame(), Ok(None), "the longest that is allowed");
 
+    // More headers than are read.
+    let bytes = request("OPTIONS sip:h SIP/2.0", &[&["X: y"; 300][..], &["Content-Length: 0"]].concat(), "");
+    let mut framer = framing::Framer::default();
+    framer.push(&bytes);
+    assert_eq!(framer.next_frame(), Ok(Some(framing::Frame::Message(bytes.clone()))));
+    assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge));
+    assert!(matches!(read(&bytes), Err(Malformed { answer: Some(answer), .. }) if answer.status == 400));
+
     let mut framer = framing::Framer::default();
     framer.push(&[b"OPTIONS sip:h SIP/2.0\r\nX: ".to_vec(), vec![b'x'; read::MAX_MESSAGE]].concat());
     assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge), "its head does not end");
