@@ -136,7 +136,7 @@ impl Endpoint {
         let full = self.draining || behind || self.callers >= self.settings.max_calls;
         if full && request.headers.get("Replaces").is_none() {
             if behind {
-                self.guard.iter_mut().for_each(Guard::shed);
+                self.guard.iter_mut().for_each(|guard| guard.shed(now));
             }
             let tag = self.fixed_tag(&request.headers);
             let response = self.unavailable(&request, &tag);

@@ -132,6 +132,8 @@ pub struct Switchboard {
     asked: BTreeMap<u64, oneshot::Sender<Result<(), NotDone>>>,
     last_ticket: u64,
     draining: Option<Moment>,
+    /// Of those that are left when the last call is over.
+    told_of_legs: bool,
     /// A drain waits until then for carriers to answer that we go; `None`: for none any more.
     goodbyes_until: Option<Moment>,
     /// The drain ran out: no call is left but those that wait for their last figures.
@@ -205,6 +207,7 @@ impl Switchboard {
             asked: BTreeMap::new(),
             last_ticket: 0,
             draining: None,
+            told_of_legs: false,
             goodbyes_until: None,
             ended_all: false,
             heartbeat: Moment::default(),
@@ -399,6 +402,11 @@ impl Switchboard {
                 }
             }
         }
+        if self.draining.is_some() && self.calls.is_empty() && !self.told_of_legs {
+            self.told_of_legs = true;
+            let legs = self.sip.counts().legs;
+            info!(legs, "no call is left; phones that have not answered their BYE are waited for, 32 s at most");
+        }
         let is_taking_leave = self.sip.is_taking_leave();
         self.goodbyes_until.take_if(|until| *until <= now || !is_taking_leave);
         if self.draining.is_some_and(|until| until <= now) && !self.calls.is_empty() && !self.ended_all {
@@ -448,9 +456,7 @@ impl Switchboard {
     fn begin_drain(&mut self, now: Moment) {
         match self.draining {
             None => {
-                // A leg without a call has not answered its BYE yet.
-                let (calls, legs) = (self.calls.len(), self.sip.counts().legs);
-                info!(calls, legs, limit = ?self.drain, "draining: new calls get 503, running ones may finish");
+                info!(calls = self.calls.len(), limit = ?self.drain, "draining: new calls get 503, running ones may finish");
                 self.sip.drain(now);
                 self.calls.drain();
                 self.draining = Some(now + self.drain);

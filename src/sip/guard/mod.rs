@@ -30,6 +30,8 @@ use source::Source;
 const AT_ONCE: u32 = 4;
 /// Lines of the security log in a second, of all datagrams and of all others, and at once: a flood fills no disk.
 const LINES: u32 = 20;
+/// That calls are refused is said once in so long.
+const SHED_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// The limits for those who were not let in yet, as the admin meant them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,11 +134,18 @@ pub struct Guard {
     /// Those who are there: by connection, and what was held against whoever else proved it.
     there: Crowd,
     counts: Counts,
+    told_of_shed: Option<Moment>,
 }
 
 impl Guard {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seeming: Crowd::default(), there: Crowd::default(), counts: Counts::default() }
+        Self {
+            limits,
+            seeming: Crowd::default(),
+            there: Crowd::default(),
+            counts: Counts::default(),
+            told_of_shed: None,
+        }
     }
 
     /// Other limits; what is known of households stays.
@@ -250,8 +259,15 @@ impl Guard {
     }
 
     /// A new call was refused because the house was behind.
-    pub fn shed(&mut self) {
+    pub fn shed(&mut self, now: Moment) {
         self.counts.shed += 1;
+        if self.told_of_shed.is_none_or(|told| now.since(told) >= SHED_TOLD_EVERY) {
+            self.told_of_shed = Some(now);
+            warn!(
+                so_far = self.counts.shed,
+                "too busy to take new calls: they get 503 with Retry-After until it has caught up"
+            );
+        }
     }
 
     pub fn behind_after(&self) -> Duration {
