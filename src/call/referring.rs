@@ -139,7 +139,13 @@ impl Call {
             return None;
         }
         let (reached, outcome) = match &self.state {
-            State::Onward(_) => (Reached::Somebody(self.give_onward(house)?), Outcome::Answered),
+            State::Onward(_) => {
+                let outcome = match self.record.connected_at {
+                    Some(_) => Outcome::Answered,
+                    None => self.abandoned(),
+                };
+                (Reached::Somebody(self.give_onward(house)?), outcome)
+            }
             State::Talking(_) => (Reached::Somebody(self.give_operator(house)?), Outcome::Answered),
             State::Line(_) => {
                 let queue = self.record.queue.as_ref().map(|queue| house.settings.now_called(queue));
@@ -151,6 +157,10 @@ impl Call {
             }
             _ => return None,
         };
+        if !self.accepted {
+            // What somebody is told whose call ends before it was answered.
+            self.record.sip_status = Some(480);
+        }
         self.finish(house, outcome, EndedBy::Operator);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
         self.enter_ended(house);

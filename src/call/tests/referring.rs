@@ -282,7 +282,10 @@ fn a_caller_left_to_somebody_who_still_rings_hears_it_ring() {
     assert_eq!(house.state("1002"), OperatorState::Talking { contact: call });
     house.hangs_up(caller);
     let records = house.records();
-    assert_eq!((records.len(), told(&records[1])), (2, vec![("semi_attended", "seat 8002", "transferred")]));
+    let [line, talk] = &records[..] else { panic!("{records:#?}") };
+    let ended = (line.outcome, line.sip_status, line.ended_by, line.answered_at);
+    assert_eq!(ended, (Some(Outcome::AbandonedInMenu), Some(480), Some(EndedBy::Operator), None));
+    assert_eq!(told(talk), [("semi_attended", "seat 8002", "transferred")]);
 }
 
 #[test]
