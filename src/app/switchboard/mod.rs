@@ -405,7 +405,9 @@ impl Switchboard {
         if self.draining.is_some() && self.calls.is_empty() && !self.told_of_legs {
             self.told_of_legs = true;
             let legs = self.sip.counts().legs;
-            info!(legs, "no call is left; phones that have not answered their BYE are waited for, 32 s at most");
+            if legs > 0 {
+                info!(legs, "no call is left; phones that have not answered their BYE are waited for, 32 s at most");
+            }
         }
         let is_taking_leave = self.sip.is_taking_leave();
         self.goodbyes_until.take_if(|until| *until <= now || !is_taking_leave);

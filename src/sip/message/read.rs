@@ -102,7 +102,7 @@ pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers
             }
             _ => _ = fault.get_or_insert_with(|| "a line is no header".to_string()),
         }
-        if headers.len() > MAX_HEADERS {
+        if headers.len() + usize::from(open.is_some()) > MAX_HEADERS {
             fault.get_or_insert_with(|| "more than 256 headers".to_string());
             return (headers, fault);
         }
