@@ -43,7 +43,7 @@ pub fn course(record: &Record) -> Vec<(Moment, String)> {
         // A page may come back, and is waited for; a phone that is found dead is not, and the caller waits at once.
         let waits_at_once = record.lines.iter().any(|visit| visit.joined_at == lost.at);
         let what = match waits_at_once {
-            true => "had sent nothing for so long that it counted as dead; the caller heard nothing meanwhile",
+            true => "counted as dead: it had sent nothing for long, or did not keep its session up",
             false => "was lost; the caller heard music",
         };
         tell(Some(lost.at), format!("the phone of {operator} at seat {seat} {what}"));
@@ -481,8 +481,8 @@ mod tests {
                 "72 the operator left the caller to 110",
                 "75 the call to 110 ended: no answer",
                 "75 the caller came back to the line: 110 did not take the matter",
-                "77 the phone of 1003 at seat 8003 had sent nothing for so long that it counted as dead; the caller heard \
-                 nothing meanwhile",
+                "77 the phone of 1003 at seat 8003 counted as dead: it had sent nothing for long, or did not keep its \
+                 session up",
                 "77 the caller came back to the line: the phone of 1003 did not come back",
                 "80 the caller put the operator on hold",
                 "82 the operator hung up, and the caller was asked how it was: 3",

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tracing::info;
+
 use super::{Leg, State, TransactionId};
 use crate::ids::LegId;
 use crate::moment::Moment;
@@ -193,6 +195,7 @@ impl Endpoint {
         let Some(timer) = leg.timer.as_mut().filter(|timer| timer.due <= now) else { return };
         let end = if leg.refreshing.is_some() { timer.over_at } else { timer.ends_at };
         if !timer.ours || end <= now {
+            info!(leg = %leg_id, by_us = timer.ours, "the session was not refreshed in time");
             leg.timer = None;
             return self.lost_because(now, leg_id, 408, "Session expired");
         }
