@@ -77,7 +77,7 @@ impl Pace {
         let since = now.since(self.counted);
         // Before the first rest it is known how many begin to come, unless it was counted just now.
         if since >= GATHER || (self.close == MANY && since >= COUNTED) {
-            let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros().max(1);
+            let gathered = u128::from(self.inputs) * GATHER.as_micros() / since.as_micros();
             self.gathered = u32::try_from(gathered).unwrap_or(u32::MAX);
             (self.counted, self.inputs) = (now, 0);
         }

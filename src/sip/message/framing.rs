@@ -28,7 +28,7 @@ pub enum FramingFault {
     NoLength,
     #[error("more than one Content-Length")]
     TwoLengths,
-    #[error("message of more than {MAX_MESSAGE} bytes")]
+    #[error("message of more than {MAX_MESSAGE} bytes, or of more headers than are read")]
     TooLarge,
     #[error("not SIP")]
     NotSip,
