@@ -3,15 +3,14 @@
 //! The map is written before the event is told: whoever reads the offset and then the board misses nothing. What is
 //! read is cloned out; no guard of a map is held across another call or an await.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use dashmap::mapref::multiple::RefMulti;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::seeing::whose;
@@ -33,7 +32,7 @@ pub struct Board {
     figures: ArcSwap<Figures>,
     facts: ArcSwap<Facts>,
     /// What was read from the store is on it.
-    ready: AtomicBool,
+    ready: watch::Sender<bool>,
 }
 
 impl Board {
@@ -51,16 +50,21 @@ impl Board {
             schedules: DashMap::new(),
             figures: ArcSwap::default(),
             facts: ArcSwap::default(),
-            ready: AtomicBool::new(false),
+            ready: watch::Sender::new(false),
         }
     }
 
     pub fn set_ready(&self) {
-        self.ready.store(true, Ordering::Release);
+        self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
     }
 
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        *self.ready.borrow()
+    }
+
+    /// Waits until it is.
+    pub async fn wait_ready(&self) {
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     pub fn put_queue(&self, at: &str, queue: QueueNow) {

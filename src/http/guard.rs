@@ -31,6 +31,8 @@ pub const AUDITED: usize = 500;
 const STRANGERS_BODY: usize = 16 * 1024;
 /// Whoever takes longer to send a body is gone.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever asks while the house opens waits so long for the board that it is asked of.
+const BOARD_PATIENCE: Duration = Duration::from_secs(5);
 /// So often, and after such pauses, it is looked whether the same command is done that is underway.
 const UNDERWAY_LOOKS: u32 = 60;
 const UNDERWAY_PAUSE: Duration = Duration::from_millis(100);
@@ -125,11 +127,18 @@ async fn admit(web: &Web, from: IpAddr, path: &str, request: &mut Parts) -> Resu
         }
     }
     check_query(&web.parameters, &request.method, path, &request.uri)?;
+    board_is_read(web).await?;
     if let Some(who) = &who {
         request.extensions.insert(who.clone());
     }
     request.extensions.insert(From(from));
     Ok(who)
+}
+
+/// An empty board knows no operator, no call and no queue, and would say so of those that are there.
+async fn board_is_read(web: &Web) -> Result<(), Problem> {
+    let being_read = |_| Problem::unavailable("the hotline is opening; try again").after(1);
+    tokio::time::timeout(BOARD_PATIENCE, web.board.wait_ready()).await.map_err(being_read)
 }
 
 /// A slip behind the `?` is told: a filter that nobody knows would let everything through.
@@ -371,6 +380,25 @@ fn repeated(kept: KeptAnswer) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::tests::web;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_while_the_board_is_read_waits_for_it_and_is_told_to_ask_again() {
+        let web = web();
+        let ask = async || {
+            let path = "/api/v1/session";
+            let (mut request, ()) = axum::http::Request::post(path).body(()).unwrap().into_parts();
+            admit(&web, IpAddr::from([127, 0, 0, 1]), path, &mut request).await
+        };
+        let refused = ask().await.unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+        let reads = async {
+            tokio::time::sleep(BOARD_PATIENCE / 2).await;
+            web.board.set_ready();
+        };
+        assert!(tokio::join!(ask(), reads).0.is_ok());
+    }
 
     #[test]
     fn only_our_own_pages_may_ask() {

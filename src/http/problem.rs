@@ -76,8 +76,12 @@ impl Problem {
     }
 
     pub fn too_many(detail: impl Into<String>, retry_after: u64) -> Problem {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
-        Problem { retry_after: Some(retry_after), ..problem }
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).after(retry_after)
+    }
+
+    /// What may be asked again, in so many seconds.
+    pub fn after(self, seconds: u64) -> Problem {
+        Problem { retry_after: Some(seconds), ..self }
     }
 
     pub fn unauthorized(detail: impl Into<String>) -> Problem {
