@@ -11,7 +11,7 @@ use crate::{media, sip};
 
 /// Where many inputs come close behind each other they are taken once in so long, all of them: a waking costs as much as
 /// an input does, and nobody waits for what the house says within it.
-const GATHER: Duration = Duration::from_millis(32);
+const GATHER: Duration = Duration::from_millis(36);
 /// No more than so many are left to gather: what is said to them goes out at once as well, and whoever calls thousands of
 /// times a second has little room to hear it.
 const ENOUGH: u32 = 48;
