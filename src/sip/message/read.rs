@@ -81,8 +81,9 @@ pub(super) fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> (Headers
     for line in lines {
         if line.starts_with([' ', '\t']) {
             // RFC 3261 §7.3.1: a folded line goes on with one space.
+            // What is too long by now is told when it is closed, and grows no more.
             if let Some((_, value)) = &mut open
-                && value.len() + line.len() <= MAX_VALUE
+                && value.len() <= MAX_VALUE
             {
                 // A value that begins on a line of its own has no space before it.
                 if !value.is_empty() && !line.trim().is_empty() {

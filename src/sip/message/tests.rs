@@ -70,6 +70,10 @@ fn what_real_phones_send_is_read() {
     );
     let read = good(&folded);
     assert_eq!(read.headers.get("subject"), Some("one two three"));
+    let long = format!("Subject: {}\r\n {}\r\n z", "x".repeat(8_000), "y".repeat(200));
+    let long = request("OPTIONS sip:h SIP/2.0", &[&long], "");
+    let fault = super::read::read(&long).unwrap_err();
+    assert_eq!(fault.why, "Subject has more than 8,192 bytes", "nothing is left out of the middle");
     assert_eq!(read.headers.cseq().unwrap().seq, 9);
 
     let quoted = request(
