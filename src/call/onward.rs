@@ -74,7 +74,7 @@ impl Onward {
 
     /// What it is called when it ends here. `answered`: an operator had talked with the caller before.
     pub fn outcome(&self, answered: bool) -> Outcome {
-        match (&self.whom, self.sent_by, self.progress == Ringing::Joined) {
+        match (&self.whom, self.sent_by, self.is_joined()) {
             (_, Cause::Line, _) => Outcome::Overflowed,
             (_, Cause::Menu, false) if !answered => Outcome::AbandonedInMenu,
             (_, Cause::Menu | Cause::Operator, false) => Outcome::Answered,

@@ -139,11 +139,8 @@ impl Call {
             return None;
         }
         let (reached, outcome) = match &self.state {
-            State::Onward(_) => {
-                let outcome = match self.record.connected_at {
-                    Some(_) => Outcome::Answered,
-                    None => self.abandoned(),
-                };
+            State::Onward(onward) => {
+                let outcome = if onward.is_joined() { Outcome::Answered } else { self.abandoned() };
                 (Reached::Somebody(self.give_onward(house)?), outcome)
             }
             State::Talking(_) => (Reached::Somebody(self.give_operator(house)?), Outcome::Answered),

@@ -310,6 +310,30 @@ fn second_line_dials(house: &mut House, number: &str) -> LegId {
 }
 
 #[test]
+fn somebody_outside_who_talked_on_the_second_line_was_answered_and_one_who_still_rings_was_not() {
+    for (answers, outcome) in [(true, Outcome::Answered), (false, Outcome::AbandonedInMenu)] {
+        let (mut house, _, caller, seat) = talk();
+        let line = second_line_dials(&mut house, "01065139999");
+        let theirs = house.rung("01065139999");
+        if answers {
+            house.answers(theirs);
+            assert!(house.are_joined(line, theirs));
+        }
+        house.refers(seat, ReferTo::Leg(line));
+        assert!(house.released(seat).is_some() && house.released(line).is_some());
+        if !answers {
+            house.answers(theirs);
+        }
+        assert!(house.are_joined(caller, theirs));
+        house.hangs_up(caller);
+        let records = house.records();
+        let [line, talk] = &records[..] else { panic!("{records:#?}") };
+        assert_eq!((line.outcome, line.ended_by), (Some(outcome), Some(EndedBy::Operator)));
+        assert_eq!(talk.outcome, Some(Outcome::TransferredOut));
+    }
+}
+
+#[test]
 fn a_caller_is_left_to_the_line_in_which_the_second_line_waits() {
     let (mut house, caller, seat) = talk_beside_english(|_| {});
     let line = second_line_dials(&mut house, "12347");
