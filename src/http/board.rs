@@ -32,7 +32,16 @@ pub struct Board {
     figures: ArcSwap<Figures>,
     facts: ArcSwap<Facts>,
     /// What was read from the store is on it.
-    ready: watch::Sender<bool>,
+    ready: watch::Sender<Reading>,
+}
+
+/// How what was there before comes onto the board.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Goes,
+    Done,
+    /// The board is as it is.
+    BrokenOff,
 }
 
 impl Board {
@@ -50,21 +59,34 @@ impl Board {
             schedules: DashMap::new(),
             figures: ArcSwap::default(),
             facts: ArcSwap::default(),
-            ready: watch::Sender::new(false),
+            ready: watch::Sender::new(Reading::Goes),
         }
     }
 
     pub fn set_ready(&self) {
-        self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        self.end_reading(Reading::Done);
+    }
+
+    /// Nobody writes it any more: whoever waits for it goes on with what is there.
+    pub fn break_off(&self) {
+        self.end_reading(Reading::BrokenOff);
+    }
+
+    fn end_reading(&self, end: Reading) {
+        self.ready.send_if_modified(|reading| {
+            let goes = *reading == Reading::Goes;
+            *reading = if goes { end } else { *reading };
+            goes
+        });
     }
 
     pub fn is_ready(&self) -> bool {
-        *self.ready.borrow()
+        *self.ready.borrow() == Reading::Done
     }
 
-    /// Waits until it is.
-    pub async fn wait_ready(&self) {
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    /// Waits until it is, or will not be.
+    pub async fn wait_read(&self) {
+        let _ = self.ready.subscribe().wait_for(|reading| *reading != Reading::Goes).await;
     }
 
     pub fn put_queue(&self, at: &str, queue: QueueNow) {

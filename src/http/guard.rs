@@ -1,7 +1,9 @@
 //! What every request passes: who asks, whether the door is open to them, whether a browser sent it from our own
 //! pages, whether it was sent before; and afterwards the audit log.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub async fn guard(
     let (mut parts, body) = request.into_parts();
     let response = match admit(&web, from, &path, &mut parts).await {
         Ok(who) => obey(web.clone(), who, Request::from_parts(parts, body), next, from).await,
-        Err(problem) => refuse(problem, body).await,
+        Err(problem) => refuse(problem, &parts.headers, body).await,
     };
     let seconds = (web.now)().since(began).as_secs_f64();
     metrics::requested(&method, &path, response.status(), seconds);
@@ -76,10 +78,23 @@ async fn hear_out(body: Body, most: usize) -> Result<Bytes, Problem> {
     }
 }
 
-/// A refusal, which does not cost the connection where it need not.
-pub(super) async fn refuse(problem: Problem, body: Body) -> Response {
-    let heard_out = hear_out(body, STRANGERS_BODY).await;
-    or_closing(problem.into_response(), heard_out.is_ok())
+/// A refusal, which does not cost the connection where it need not: what is sent already is heard, and not kept.
+pub(super) async fn refuse(problem: Problem, headers: &HeaderMap, body: Body) -> Response {
+    // Nobody is told to go on with more than is soon heard.
+    let most = if headers.contains_key(header::EXPECT) { STRANGERS_BODY } else { MAX_BODY };
+    let heard_out = tokio::time::timeout(BODY_PATIENCE, pass_over(body, most)).await;
+    or_closing(problem.into_response(), heard_out == Ok(true))
+}
+
+/// Whether all of a body came, and was no longer than that.
+async fn pass_over(mut body: Body, most: usize) -> bool {
+    let mut left = (body.size_hint().lower() <= most as u64).then_some(most);
+    while let Some(room) = left {
+        let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await else { return true };
+        let length = frame.map_or(usize::MAX, |frame| frame.data_ref().map_or(0, Bytes::len));
+        left = room.checked_sub(length);
+    }
+    false
 }
 
 /// RFC 9112 §9.6: whoever closes after an answer says so in it.
@@ -138,7 +153,7 @@ async fn admit(web: &Web, from: IpAddr, path: &str, request: &mut Parts) -> Resu
 /// An empty board knows no operator, no call and no queue, and would say so of those that are there.
 async fn board_is_read(web: &Web) -> Result<(), Problem> {
     let being_read = |_| Problem::unavailable("the hotline is opening; try again").after(1);
-    tokio::time::timeout(BOARD_PATIENCE, web.board.wait_ready()).await.map_err(being_read)
+    tokio::time::timeout(BOARD_PATIENCE, web.board.wait_read()).await.map_err(being_read)
 }
 
 /// A slip behind the `?` is told: a filter that nobody knows would let everything through.
@@ -398,6 +413,10 @@ mod tests {
             web.board.set_ready();
         };
         assert!(tokio::join!(ask(), reads).0.is_ok());
+        let given_up = crate::http::tests::web();
+        given_up.board.break_off();
+        assert!(!given_up.board.is_ready());
+        assert!(board_is_read(&given_up).await.is_ok(), "nobody waits for what does not come");
     }
 
     #[test]

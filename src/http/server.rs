@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -251,13 +251,13 @@ fn is_worth_it() -> impl Predicate {
         .and(NotForContentType::const_new("audio/"))
 }
 
-async fn nothing(body: Body) -> Response {
-    guard::refuse(Problem::not_found("there is nothing here; /api lists what there is"), body).await
+async fn nothing(headers: HeaderMap, body: Body) -> Response {
+    guard::refuse(Problem::not_found("there is nothing here; /api lists what there is"), &headers, body).await
 }
 
-async fn not_allowed(body: Body) -> Response {
+async fn not_allowed(headers: HeaderMap, body: Body) -> Response {
     let what = "this is asked for in another way; /api lists how";
-    guard::refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, what), body).await
+    guard::refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, what), &headers, body).await
 }
 
 /// The process runs.

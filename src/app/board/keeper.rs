@@ -92,12 +92,14 @@ pub struct Keeper {
     pub(super) cut_emergencies: Vec<Record>,
 }
 
-/// However the board's thread ends, whoever watches the house is told: the pages show nothing new any more.
-struct End(Arc<arc_swap::ArcSwap<Result<(), String>>>);
+/// However the board's thread ends, whoever watches the house is told, the pages show nothing new any more, and nobody
+/// waits for the board.
+struct End(Arc<Board>, Arc<arc_swap::ArcSwap<Result<(), String>>>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.store(Arc::new(Err("the board is written no more".into())));
+        self.0.break_off();
+        self.1.store(Arc::new(Err("the board is written no more".into())));
     }
 }
 
@@ -136,7 +138,7 @@ impl Keeper {
             draining: None,
             cut_emergencies: Vec::new(),
         };
-        let end = End(keeper.health.clone());
+        let end = End(keeper.board.clone(), keeper.health.clone());
         let work = move || {
             let _end = end;
             let began = clock.now();
