@@ -119,11 +119,11 @@ impl Endpoint {
                     self.held_against(now, flow, Deed::Guessed);
                 }
             }
-            400..500 | 513 if shown.is_there => {
+            400..=501 | 505 | 513 if shown.is_there => {
                 self.held_against(now, flow, Deed::Refused);
                 return true;
             }
-            400..500 | 513 => {}
+            400..=501 | 505 | 513 => {}
             _ => return true,
         }
         self.guard.as_mut().is_none_or(|guard| guard.may_be_told(now, flow.remote.ip(), way_of(flow)))
