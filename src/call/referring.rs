@@ -139,8 +139,9 @@ impl Call {
             return None;
         }
         let (reached, outcome) = match &self.state {
-            State::Onward(onward) => {
-                let outcome = if onward.is_joined() { Outcome::Answered } else { self.abandoned() };
+            State::Onward(_) => {
+                // As where the operator hangs up.
+                let outcome = self.abandoned();
                 (Reached::Somebody(self.give_onward(house)?), outcome)
             }
             State::Talking(_) => (Reached::Somebody(self.give_operator(house)?), Outcome::Answered),

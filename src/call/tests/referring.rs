@@ -310,8 +310,20 @@ fn second_line_dials(house: &mut House, number: &str) -> LegId {
 }
 
 #[test]
-fn somebody_outside_who_talked_on_the_second_line_was_answered_and_one_who_still_rings_was_not() {
-    for (answers, outcome) in [(true, Outcome::Answered), (false, Outcome::AbandonedInMenu)] {
+fn a_second_line_is_recorded_alike_whether_its_caller_is_left_or_it_is_hung_up() {
+    let tried = [(true, Outcome::TransferredOut), (false, Outcome::AbandonedInMenu)];
+    for (answers, outcome) in tried {
+        let (mut house, _, caller, _) = talk();
+        let line = second_line_dials(&mut house, "01065139999");
+        let theirs = house.rung("01065139999");
+        if answers {
+            house.answers(theirs);
+        }
+        house.hangs_up(line);
+        house.hangs_up(caller);
+        assert_eq!(house.records()[0].outcome, Some(outcome));
+    }
+    for (answers, outcome) in tried {
         let (mut house, _, caller, seat) = talk();
         let line = second_line_dials(&mut house, "01065139999");
         let theirs = house.rung("01065139999");
