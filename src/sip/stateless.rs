@@ -119,12 +119,12 @@ impl Endpoint {
                     self.held_against(now, flow, Deed::Guessed);
                 }
             }
-            400..=501 | 505 | 513 if shown.is_there => {
+            status if !is_refusal(status) => return true,
+            _ if shown.is_there => {
                 self.held_against(now, flow, Deed::Refused);
                 return true;
             }
-            400..=501 | 505 | 513 => {}
-            _ => return true,
+            _ => {}
         }
         self.guard.as_mut().is_none_or(|guard| guard.may_be_told(now, flow.remote.ip(), way_of(flow)))
     }
@@ -213,4 +213,9 @@ impl Endpoint {
 
 fn way_of(flow: Flow) -> Way {
     if flow.transport.is_reliable() { Way::Connection } else { Way::Datagram }
+}
+
+/// Whether an answer says that what was asked for is not to be had. 500 and 503 say that of us.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..500) || [501, 505, 513].contains(&status)
 }

@@ -72,15 +72,15 @@ pub struct Timers {
     pub t1: Duration,
     pub t2: Duration,
     pub t4: Duration,
-    /// An INVITE of which nothing was said within this is answered 100. RFC 3261 §17.2.1 has 200 ms; the switchboard may
-    /// rest meanwhile. Zero: at once.
+    /// An INVITE of which nothing was said within this is answered 100. RFC 3261 §17.2.1 has 200 ms, of which the
+    /// switchboard may rest twice. Zero: at once.
     pub trying: Duration,
 }
 
 impl Default for Timers {
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { t1: ms(500), t2: ms(4_000), t4: ms(5_000), trying: ms(150) }
+        Self { t1: ms(500), t2: ms(4_000), t4: ms(5_000), trying: ms(125) }
     }
 }
 

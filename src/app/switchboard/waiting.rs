@@ -238,6 +238,12 @@ mod tests {
         assert_eq!(pace.rest(now), GATHER / 4);
     }
 
+    /// RFC 3261 §17.2.1: an INVITE may come when a rest has just begun, and its 100 be due when another has.
+    #[test]
+    fn rests_leave_time_for_100() {
+        assert!(sip::Timers::default().trying + 2 * GATHER < Duration::from_millis(200));
+    }
+
     #[test]
     fn a_house_that_is_behind_does_not_rest() {
         let mut pace = after(vec![GATHER; 1000]);

@@ -29,7 +29,7 @@ fn trying_is_said_where_nothing_else_is_soon() {
     // Nothing else is said: once, and again whenever a copy comes.
     let mut phone = anew();
     assert!(phone.send(&invite).is_empty());
-    assert!(phone.wait(ms(149)).is_empty());
+    assert!(phone.wait(ms(124)).is_empty());
     assert_eq!(starts(&phone.wait(ms(1))), ["SIP/2.0 100 Trying"]);
     assert!(phone.wait(ms(10_000)).is_empty());
     assert_eq!(starts(&phone.send(&invite)), ["SIP/2.0 100 Trying"]);
