@@ -1,13 +1,11 @@
 //! What every request passes: who asks, whether the door is open to them, whether a browser sent it from our own
 //! pages, whether it was sent before; and afterwards the audit log.
 
-use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::request::Parts;
@@ -16,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use super::bodies::{self, STRANGERS_BODY};
 use super::idempotency::{LONGEST_KEY, Seen};
 use super::listening::Remote;
 use super::metrics;
@@ -29,10 +28,6 @@ use crate::records::{Audit, KeptAnswer, NOBODY};
 
 /// What is kept of a command in the audit log.
 pub const AUDITED: usize = 500;
-/// Bytes of a body of somebody who has not signed in.
-const STRANGERS_BODY: usize = 16 * 1024;
-/// Whoever takes longer to send a body is gone.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// Whoever asks while the house opens waits so long for the board that it is asked of.
 const BOARD_PATIENCE: Duration = Duration::from_secs(5);
 /// So often, and after such pauses, it is looked whether the same command is done that is underway.
@@ -54,54 +49,13 @@ pub async fn guard(
     let began = (web.now)();
     let (mut parts, body) = request.into_parts();
     let response = match admit(&web, from, &path, &mut parts).await {
+        // How it is asked for instead, the router says.
+        Ok(_) if roles::door(method.as_str(), &path).is_none() => next.run(Request::from_parts(parts, body)).await,
         Ok(who) => obey(web.clone(), who, Request::from_parts(parts, body), next, from).await,
-        Err(problem) => refuse(problem, &parts.headers, body).await,
+        Err(problem) => bodies::refuse(problem, &parts.headers, body).await,
     };
     let seconds = (web.now)().since(began).as_secs_f64();
     metrics::requested(&method, &path, response.status(), seconds);
-    response
-}
-
-/// All of a body: what is not read of one before its answer costs the connection, and what was asked for next over it.
-async fn hear_out(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let too_large = |_| {
-        let what = format!("a body has at most {most} bytes; this one has more, or broke off");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, what)
-    };
-    // Nobody is told to go on (RFC 9110 §10.1.1) with what is not heard to its end.
-    if body.size_hint().lower() > most as u64 {
-        return Err(too_large(()));
-    }
-    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await {
-        Ok(body) => body.map_err(|_| too_large(())),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
-    }
-}
-
-/// A refusal, which does not cost the connection where it need not: what is sent already is heard, and not kept.
-pub(super) async fn refuse(problem: Problem, headers: &HeaderMap, body: Body) -> Response {
-    // Nobody is told to go on with more than is soon heard.
-    let most = if headers.contains_key(header::EXPECT) { STRANGERS_BODY } else { MAX_BODY };
-    let heard_out = tokio::time::timeout(BODY_PATIENCE, pass_over(body, most)).await;
-    or_closing(problem.into_response(), heard_out == Ok(true))
-}
-
-/// Whether all of a body came, and was no longer than that.
-async fn pass_over(mut body: Body, most: usize) -> bool {
-    let mut left = (body.size_hint().lower() <= most as u64).then_some(most);
-    while let Some(room) = left {
-        let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await else { return true };
-        let length = frame.map_or(usize::MAX, |frame| frame.data_ref().map_or(0, Bytes::len));
-        left = room.checked_sub(length);
-    }
-    false
-}
-
-/// RFC 9112 §9.6: whoever closes after an answer says so in it.
-fn or_closing(mut response: Response, heard_out: bool) -> Response {
-    if !heard_out {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     response
 }
 
@@ -109,7 +63,6 @@ fn or_closing(mut response: Response, heard_out: bool) -> Response {
 async fn admit(web: &Web, from: IpAddr, path: &str, request: &mut Parts) -> Result<Option<Who>, Problem> {
     let door = match roles::door(request.method.as_str(), path) {
         Some(door) => door,
-        // How it is asked for instead, the router says.
         None if roles::leads_somewhere(path) => return Ok(None),
         None => return Err(Problem::not_found("there is nothing here; /api lists what there is")),
     };
@@ -208,9 +161,9 @@ async fn obey(web: Arc<Web>, who: Option<Who>, request: Request, next: Next, fro
     }
     let (parts, body) = request.into_parts();
     let most = if who.is_some() { MAX_BODY } else { STRANGERS_BODY };
-    let body = match hear_out(body, most).await {
+    let body = match bodies::hear(&parts.headers, body, most).await {
         Ok(body) => body,
-        Err(problem) => return or_closing(problem.into_response(), false),
+        Err(refused) => return refused,
     };
     // Whoever is slow to say what they want holds up nobody.
     let place = match web.waiting.to_write().await {

@@ -5,6 +5,7 @@
 
 mod asks;
 mod board;
+mod bodies;
 mod events;
 mod facts;
 mod guard;

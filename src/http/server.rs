@@ -24,6 +24,7 @@ use tracing::{error, info};
 
 use super::asks::{Answer, Ask, Asked, Obey};
 use super::board::Board;
+use super::bodies;
 use super::idempotency::Idempotency;
 use super::listening::{self, Places};
 use super::metrics::Meter;
@@ -252,12 +253,12 @@ fn is_worth_it() -> impl Predicate {
 }
 
 async fn nothing(headers: HeaderMap, body: Body) -> Response {
-    guard::refuse(Problem::not_found("there is nothing here; /api lists what there is"), &headers, body).await
+    bodies::refuse(Problem::not_found("there is nothing here; /api lists what there is"), &headers, body).await
 }
 
 async fn not_allowed(headers: HeaderMap, body: Body) -> Response {
     let what = "this is asked for in another way; /api lists how";
-    guard::refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, what), &headers, body).await
+    bodies::refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, what), &headers, body).await
 }
 
 /// The process runs.

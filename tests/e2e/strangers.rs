@@ -198,13 +198,13 @@ fn a_refusal_does_not_cost_the_connection_however_the_body_comes() {
     }
     // Without waiting to be told, all of it comes, and is heard before the refusal: what is not read resets the connection.
     let length = 200_000;
-    stream
-        .write_all(head("/api/v1/notices", length).replace("Expect: 100-continue\r\n", "").as_bytes())
-        .expect("is read");
-    std::thread::sleep(Duration::from_millis(100));
-    stream.write_all(&vec![b' '; length]).expect("is read");
-    let (status, closes) = answered();
-    assert!(status.contains(" 401 ") && !closes, "{status}");
+    for (path, refused) in [("/api/v1/notices", " 401 "), ("/api/v1/board", " 405 "), ("/api/v1/session", " 413 ")] {
+        stream.write_all(head(path, length).replace("Expect: 100-continue\r\n", "").as_bytes()).expect("is read");
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(&vec![b' '; length]).expect("is read");
+        let (status, closes) = answered();
+        assert!(status.contains(refused) && !closes, "{path}: {status}");
+    }
     // What nobody hears out nobody is told to send; that it costs the connection is said.
     stream.write_all(head("/api/v1/notices", 20_000).as_bytes()).expect("is read");
     let (status, closes) = answered();

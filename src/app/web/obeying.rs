@@ -95,6 +95,14 @@ impl Office {
         Ok(json!({}))
     }
 
+    /// Why something cannot be done with what is not on the board: of one that nobody wrote nothing is known.
+    fn unless_unread(&self, why: NotDone) -> NotDone {
+        match self.board.is_ready() {
+            true => why,
+            false => NotDone::Unavailable("the board could not be read; the log says why".into()),
+        }
+    }
+
     /// Asks the keeper of the files.
     async fn keeper(&self, request: Request) -> Result<Reply, NotDone> {
         let (answer, answered) = oneshot::channel();
@@ -128,7 +136,7 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
         }
         Ask::Move { call, queue } => {
             if !office.board.facts().queues.iter().any(|known| known.id == queue) {
-                return Err(NotDone::Nonsense(format!("there is no queue {queue}")));
+                return Err(office.unless_unread(NotDone::Nonsense(format!("there is no queue {queue}"))));
             }
             let (queue, by) = (queue.as_str().into(), By::Supervisor(by.as_str().into()));
             let input = Input::Move { contact: call, queue, by };
@@ -146,7 +154,7 @@ pub async fn obey(office: Arc<Office>, Asked { by, ask }: Asked) -> Answer {
                 Door::Queue(id) => board.facts().queues.iter().any(|known| known.id == id.as_str()),
             };
             if !known {
-                return Err(NotDone::Unknown(format!("there is no {door}")));
+                return Err(office.unless_unread(NotDone::Unknown(format!("there is no {door}"))));
             }
             told(office.keeper(Request::Switch { door, to, until, author: by, note }).await?)
         }
@@ -213,7 +221,7 @@ async fn on_a_thread(place: OwnedSemaphorePermit, work: impl FnOnce() -> Answer 
 
 async fn operate(office: &Office, by: &str, operator: String, act: OperatorAct) -> Answer {
     let Some(now) = office.board.operator(&operator) else {
-        return Err(NotDone::Unknown(format!("there is no operator {operator}")));
+        return Err(office.unless_unread(NotDone::Unknown(format!("there is no operator {operator}"))));
     };
     let themselves = by == operator;
     let by = if themselves { By::Themselves } else { By::Supervisor(by.into()) };

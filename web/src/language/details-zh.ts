@@ -50,6 +50,7 @@ export const details: Record<string, string> = {
   "you made this call from your own phone, which can hold it and hang up":
     "这是您用自己的电话打出的，请在那台电话上保持或挂断。",
   "the hotline is opening; try again": "系统正在启动，请稍后再试。",
+  "the board could not be read; the log says why": "看板无法读取，原因见日志。",
   "the switchboard is busy; try again": "系统正忙，请再试一次。",
   "too much is asked of the files at once; try again": "同时请求太多，请再试一次。",
   "a day is being played already; try again when it is over": "已经在模拟一天了，请等它结束再试。",
