@@ -11,7 +11,9 @@ pub struct Framer {
     /// Head and body together, once the head is whole.
     wanted: Option<usize>,
     /// The last message was only a head: nothing after it is read.
-    is_cut: bool,
+    cut: Option<FramingFault>,
+    /// A lone CRLF came last: with another it is a ping that was cut.
+    lone: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -22,14 +24,16 @@ pub enum Frame {
     Ping,
 }
 
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingFault {
     #[error("no Content-Length in a stream")]
     NoLength,
     #[error("more than one Content-Length")]
     TwoLengths,
-    #[error("message of more than {MAX_MESSAGE} bytes, or of more headers than are read")]
+    #[error("message of more than {MAX_MESSAGE} bytes")]
     TooLarge,
+    #[error("no Content-Length in what can be read of a head: it has more than 256 headers, or a line that is none")]
+    LengthUnread,
     #[error("not SIP")]
     NotSip,
 }
@@ -47,10 +51,14 @@ impl Framer {
     /// The next frame that is complete. After a fault the connection must be closed. Of a message that is too large the
     /// head is the last frame: enough to answer it.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FramingFault> {
-        if self.is_cut {
-            return Err(FramingFault::TooLarge);
+        if let Some(fault) = self.cut {
+            return Err(fault);
         }
         if self.wanted.is_none() {
+            if self.lone && self.bytes.starts_with(b"\r\n") {
+                self.take(2);
+                return Ok(Some(Frame::Ping));
+            }
             if self.bytes.starts_with(b"\r\n\r\n") {
                 self.take(4);
                 return Ok(Some(Frame::Ping));
@@ -68,8 +76,8 @@ impl Framer {
             }
             match head_end(&self.bytes, self.searched.saturating_sub(3)) {
                 Some(end) => match self.measure(end) {
-                    Err(FramingFault::TooLarge) if end <= MAX_MESSAGE => {
-                        self.is_cut = true;
+                    Err(fault @ (FramingFault::TooLarge | FramingFault::LengthUnread)) if end <= MAX_MESSAGE => {
+                        self.cut = Some(fault);
                         return Ok(Some(Frame::Message(self.take(end))));
                     }
                     wanted => self.wanted = Some(wanted?),
@@ -92,6 +100,7 @@ impl Framer {
         let is_pong = self.bytes == b"\r\n";
         if is_pong {
             self.take(2);
+            self.lone = true;
         }
         is_pong
     }
@@ -105,6 +114,7 @@ impl Framer {
         let rest = self.bytes.split_off(count);
         self.searched = 0;
         self.wanted = None;
+        self.lone = false;
         std::mem::replace(&mut self.bytes, rest)
     }
 
@@ -115,7 +125,7 @@ impl Framer {
         let (headers, fault) = read_headers(lines);
         let mut lengths = headers.all("Content-Length");
         // Of more headers than are read the length may be the last.
-        let none = if fault.is_some() { FramingFault::TooLarge } else { FramingFault::NoLength };
+        let none = if fault.is_some() { FramingFault::LengthUnread } else { FramingFault::NoLength };
         let length = lengths.next().ok_or(none)?;
         if lengths.next().is_some() {
             return Err(FramingFault::TwoLengths);

@@ -203,12 +203,33 @@ fn all_of_a_message_may_be_head_and_what_is_longer_is_refused() {
     let mut framer = framing::Framer::default();
     framer.push(&bytes);
     assert_eq!(framer.next_frame(), Ok(Some(framing::Frame::Message(bytes.clone()))));
-    assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge));
+    assert_eq!(framer.next_frame(), Err(framing::FramingFault::LengthUnread));
     assert!(matches!(read(&bytes), Err(Malformed { answer: Some(answer), .. }) if answer.status == 400));
 
     let mut framer = framing::Framer::default();
     framer.push(&[b"OPTIONS sip:h SIP/2.0\r\nX: ".to_vec(), vec![b'x'; read::MAX_MESSAGE]].concat());
     assert_eq!(framer.next_frame(), Err(framing::FramingFault::TooLarge), "its head does not end");
+}
+
+/// RFC 5626 §3.5.1: in a stream a double CRLF is one wherever it is cut; one alone is the answer to ours.
+#[test]
+fn a_ping_is_one_however_it_is_cut() {
+    use framing::Frame::{Message, Ping};
+    let options = request("OPTIONS sip:h SIP/2.0", &["Content-Length: 0"], "");
+    let all = [b"\r\n\r\n", &options[..], b"\r\n", &options, b"\r\n\r\n\r\n\r\n", &options].concat();
+    let expected = [Ping, Message(options.clone()), Message(options.clone()), Ping, Ping, Message(options)];
+    for size in 1..all.len() {
+        let (mut framer, mut found) = (framing::Framer::default(), Vec::new());
+        for piece in all.chunks(size) {
+            framer.push(piece);
+            while let Some(frame) = framer.next_frame().unwrap() {
+                found.push(frame);
+            }
+            framer.take_pong();
+        }
+        assert_eq!(found, expected, "{size} bytes at once");
+        assert!(framer.is_empty());
+    }
 }
 
 #[test]
