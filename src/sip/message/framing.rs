@@ -12,13 +12,13 @@ pub struct Framer {
     wanted: Option<usize>,
     /// The last message was only a head: nothing after it is read.
     cut: Option<FramingFault>,
-    /// A lone CRLF came last: with another it is a ping that was cut.
+    /// A lone CRLF came last that answers nothing: with another it is a ping that was cut.
     lone: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// One whole message, bytes as received; of one that is too long its head.
+    /// One whole message, bytes as received; of one whose end is too far or not known its head.
     Message(Vec<u8>),
     /// A double CRLF: answer with a single one.
     Ping,
@@ -48,8 +48,8 @@ impl Framer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next frame that is complete. After a fault the connection must be closed. Of a message that is too large the
-    /// head is the last frame: enough to answer it.
+    /// The next frame that is complete. After a fault the connection must be closed. Of a message whose end is too
+    /// far or not known the head is the last frame: enough to answer it.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FramingFault> {
         if let Some(fault) = self.cut {
             return Err(fault);
@@ -95,12 +95,12 @@ impl Framer {
         }
     }
 
-    /// Takes a lone CRLF that nothing follows: the answer to a ping of ours.
-    pub fn take_pong(&mut self) -> bool {
+    /// Takes a lone CRLF that nothing follows. `asked`: pings of ours go over this connection, and it is the answer to one.
+    pub fn take_pong(&mut self, asked: bool) -> bool {
         let is_pong = self.bytes == b"\r\n";
         if is_pong {
             self.take(2);
-            self.lone = true;
+            self.lone = !asked;
         }
         is_pong
     }

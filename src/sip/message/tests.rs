@@ -225,10 +225,19 @@ fn a_ping_is_one_however_it_is_cut() {
             while let Some(frame) = framer.next_frame().unwrap() {
                 found.push(frame);
             }
-            framer.take_pong();
+            framer.take_pong(false);
         }
         assert_eq!(found, expected, "{size} bytes at once");
         assert!(framer.is_empty());
+    }
+    let mut framer = framing::Framer::default();
+    for _ in 0..3 {
+        framer.push(b"\r\n");
+        assert_eq!(
+            (framer.next_frame(), framer.take_pong(true)),
+            (Ok(None), true),
+            "answers to pings of ours are none"
+        );
     }
 }
 

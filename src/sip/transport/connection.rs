@@ -313,7 +313,7 @@ async fn serve(
     // Answers to pings; one at a time is enough.
     let (ping, pings) = mpsc::channel(1);
     tokio::select! {
-        result = read(flow, reader, tell, ping, shared) => match result {
+        result = read(flow, reader, tell, ping, shared, keep_alive.is_some()) => match result {
             // A carrier that does not want our certificate says so when hands have been shaken, RFC 8446 §4.4.2.4.
             Err(why) if keep_alive.is_some() && why.contains("fatal alert") => {
                 warn!(remote = %flow.remote, why, "the other end gave up the connection over TLS");
@@ -330,6 +330,7 @@ async fn read(
     tell: &mpsc::Sender<Happened>,
     ping: mpsc::Sender<()>,
     shared: &Shared,
+    asks: bool,
 ) -> Result<(), String> {
     let mut framer = Framer::default();
     let mut buffer = vec![0; 8 * 1024];
@@ -389,7 +390,7 @@ async fn read(
                 Frame::Ping => drop(ping.try_send(())),
             }
         }
-        if framer.take_pong() {
+        if framer.take_pong(asks) && asks {
             shared.pongs.store(true, Ordering::Relaxed);
         }
         awaits = match (awaits, framer.is_empty()) {
