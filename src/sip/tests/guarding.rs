@@ -223,6 +223,26 @@ fn a_scanner_is_not_even_told_that_there_is_a_telephone() {
 }
 
 #[test]
+fn whoever_asks_for_what_is_not_to_be_had_again_and_again_is_heard_no_longer() {
+    for (method, version, shut) in [
+        ("DANCE", "SIP/2.0", true),
+        ("OPTIONS", "SIP/9.0", true),
+        ("BYE", "SIP/2.0", true),
+        ("OPTIONS", "SIP/2.0", false),
+    ] {
+        let mut phone = Phone::new(false);
+        phone.over_tcp(1);
+        let asks = |n: u32| {
+            let text = request(method, "sip:1@10.0.0.1", &format!("a{n}"), 1, "");
+            text.replacen("SIP/2.0", version, 1)
+        };
+        let answered = (0..500).filter(|n| !phone.send(&asks(*n)).is_empty()).count();
+        assert_eq!(answered < 500, shut, "{method} {version}: {answered}");
+        assert_eq!(phone.house.counts().guard.bans, u64::from(shut), "{method} {version}");
+    }
+}
+
+#[test]
 fn a_scanner_who_shows_a_nonce_of_his_own_is_there_by_datagram_too() {
     let mut phone = Phone::new(false);
     phone.flow = beside(phone.flow);
