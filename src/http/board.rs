@@ -3,13 +3,14 @@
 //! The map is written before the event is told: whoever reads the offset and then the board misses nothing. What is
 //! read is cloned out; no guard of a map is held across another call or an await.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use dashmap::mapref::multiple::RefMulti;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::facts::Facts;
@@ -31,8 +32,8 @@ pub struct Board {
     schedules: DashMap<String, ScheduleNow>,
     figures: ArcSwap<Figures>,
     facts: ArcSwap<Facts>,
-    /// What was read from the store is on it.
-    ready: watch::Sender<Reading>,
+    /// Whether what was read from the store is on it.
+    reading: watch::Sender<Reading>,
 }
 
 /// How what was there before comes onto the board.
@@ -59,7 +60,7 @@ impl Board {
             schedules: DashMap::new(),
             figures: ArcSwap::default(),
             facts: ArcSwap::default(),
-            ready: watch::Sender::new(Reading::Goes),
+            reading: watch::Sender::new(Reading::Goes),
         }
     }
 
@@ -73,7 +74,7 @@ impl Board {
     }
 
     fn end_reading(&self, end: Reading) {
-        self.ready.send_if_modified(|reading| {
+        self.reading.send_if_modified(|reading| {
             let goes = *reading == Reading::Goes;
             *reading = if goes { end } else { *reading };
             goes
@@ -81,12 +82,12 @@ impl Board {
     }
 
     pub fn is_ready(&self) -> bool {
-        *self.ready.borrow() == Reading::Done
+        *self.reading.borrow() == Reading::Done
     }
 
     /// Waits until it is, or will not be.
     pub async fn wait_read(&self) {
-        let _ = self.ready.subscribe().wait_for(|reading| *reading != Reading::Goes).await;
+        let _ = self.reading.subscribe().wait_for(|reading| *reading != Reading::Goes).await;
     }
 
     pub fn put_queue(&self, at: &str, queue: QueueNow) {

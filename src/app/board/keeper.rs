@@ -94,12 +94,15 @@ pub struct Keeper {
 
 /// However the board's thread ends, whoever watches the house is told, the pages show nothing new any more, and nobody
 /// waits for the board.
-struct End(Arc<Board>, Arc<arc_swap::ArcSwap<Result<(), String>>>);
+struct End {
+    board: Arc<Board>,
+    health: Arc<arc_swap::ArcSwap<Result<(), String>>>,
+}
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.break_off();
-        self.1.store(Arc::new(Err("the board is written no more".into())));
+        self.board.break_off();
+        self.health.store(Arc::new(Err("the board is written no more".into())));
     }
 }
 
@@ -138,7 +141,7 @@ impl Keeper {
             draining: None,
             cut_emergencies: Vec::new(),
         };
-        let end = End(keeper.board.clone(), keeper.health.clone());
+        let end = End { board: keeper.board.clone(), health: keeper.health.clone() };
         let work = move || {
             let _end = end;
             let began = clock.now();
