@@ -38,7 +38,8 @@ pub(super) const STRANGER_STAYS: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(65 * 60);
 /// A message has to be whole within this.
 const WHOLE: Duration = Duration::from_secs(60);
-/// What came whole before something that cannot be read is answered within this, before the connection is closed.
+/// What came whole is answered within this: so long a connection stays for its last message where its other end has
+/// nothing more to say, or says what cannot be read.
 const ANSWERS: Duration = Duration::from_millis(500);
 /// Over a connection of ours a sign of life goes so often, before anything between forgets it (RFC 5626 §4.4.1); who
 /// has answered one answers every other in time, or is gone.
@@ -338,6 +339,7 @@ async fn read(
     let mut stranger = pin!(sleep(STRANGER_STAYS));
     let mut awaits = if is_known() { Awaits::Anything } else { Awaits::First };
     let mut limit = pin!(sleep(awaits.limit()));
+    let mut answered = pin!(sleep(Duration::ZERO));
     loop {
         let length = tokio::select! {
             // However much comes, time is up when it is up.
@@ -366,6 +368,7 @@ async fn read(
             length = reader.read(&mut buffer) => length.map_err(|error| error.to_string())?,
         };
         if length == 0 {
+            answered.await;
             return Ok(());
         }
         shared.heard.fetch_add(1, Ordering::Relaxed);
@@ -376,15 +379,14 @@ async fn read(
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(fault) => {
-                    if whole {
-                        sleep(ANSWERS).await;
-                    }
+                    answered.await;
                     return Err(fault.to_string());
                 }
             };
             match frame {
                 Frame::Message(bytes) => {
                     whole = true;
+                    answered.set(sleep(ANSWERS));
                     tell.send(Happened::Message(flow, bytes)).await.map_err(|_| "the house is gone")?
                 }
                 Frame::Ping => drop(ping.try_send(())),

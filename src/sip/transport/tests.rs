@@ -1,7 +1,7 @@
 //! Real sockets of the loopback.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use super::connection::STRANGER_IDLE;
@@ -99,21 +99,46 @@ fn datagrams_come_and_go() {
     });
 }
 
-#[test]
-fn what_came_whole_before_garbage_is_answered() {
+/// A message, and `ends`; then what is answered is awaited, and that the connection ends.
+fn is_answered_though_the_stream_ends(ends: impl FnOnce(&mut TcpStream, Vec<u8>)) {
     run(async {
         let (mut sockets, _, tcp) = open().await;
         let mut phone = TcpStream::connect(tcp).unwrap();
+        phone.set_nodelay(true).unwrap();
         phone.set_read_timeout(Some(WAIT)).unwrap();
-        let garbage = b"INVITE sip:x SIP/2.0\r\nContent-Length: x\r\n\r\n".to_vec();
-        phone.write_all(&[message(1), garbage].concat()).unwrap();
+        ends(&mut phone, message(1));
         let (flow, heard) = bytes(&mut sockets).await;
         assert_eq!(heard, message(1));
+        // The end was read by now.
+        let soon = tokio::time::timeout(Duration::from_millis(50), sockets.next());
+        assert!(soon.await.is_err());
         sockets.send(Transmit { flow, bytes: message(2), known: false, hurried: false });
         assert!(matches!(sockets.next().await, Arrival::Closed(_)));
         let mut answer = Vec::new();
         phone.read_to_end(&mut answer).unwrap();
         assert_eq!(answer, message(2));
+    });
+}
+
+const GARBAGE: &[u8] = b"INVITE sip:x SIP/2.0\r\nContent-Length: x\r\n\r\n";
+
+#[test]
+fn what_came_whole_before_garbage_is_answered() {
+    is_answered_though_the_stream_ends(|phone, message| phone.write_all(&[&message, GARBAGE].concat()).unwrap());
+}
+
+#[test]
+fn what_came_whole_before_garbage_that_comes_apart_is_answered() {
+    is_answered_though_the_stream_ends(|phone, message| {
+        [&message, GARBAGE].concat().iter().for_each(|byte| phone.write_all(&[*byte]).unwrap());
+    });
+}
+
+#[test]
+fn whoever_says_nothing_after_a_message_is_answered() {
+    is_answered_though_the_stream_ends(|phone, message| {
+        phone.write_all(&message).unwrap();
+        phone.shutdown(Shutdown::Write).unwrap();
     });
 }
 
