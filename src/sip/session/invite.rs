@@ -102,7 +102,7 @@ impl Endpoint {
         request.headers.push("Contact", self.contact_for(&request.uri, flow));
         request.headers.push("Allow", ALLOW);
         request.headers.push("Supported", SUPPORTED);
-        self.ask_for_timer(&mut request.headers, self.settings.session_expires, None);
+        self.ask_for_timer(&mut request.headers);
         if invite.auto_answer || self.answers_by_itself(&invite.to) {
             for (name, value) in AUTO_ANSWER {
                 request.headers.push(name, value);
@@ -304,9 +304,7 @@ impl Endpoint {
             self.transmit(flow, bytes);
         }
         let mut bye = dialog.request(Method::BYE, dialog.local_seq + 1);
-        if let Some(reason) = self.taken_elsewhere(id) {
-            bye.headers.push("Reason", reason);
-        }
+        write_reason(&mut bye.headers, self.taken_elsewhere(id), trunk.is_some());
         self.send_proved(now, bye, dialog.next_hop(), trunk, Purpose::Courtesy);
     }
 

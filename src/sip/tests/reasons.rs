@@ -98,4 +98,11 @@ fn a_carrier_is_told_a_cause_of_isdn_and_a_phone_what_the_house_says() {
         let cancel = phone.command(Command::Hangup { leg: LegId(2), reason: reason.clone() }).remove(0);
         assert_eq!(reasons(&cancel), reason.as_deref().into_iter().collect::<Vec<_>>());
     }
+    // A fork that answers when another has the call.
+    let mut phone = Phone::new(true);
+    let ours = dial(&mut phone);
+    let answer = described(&answered_with(&ours, "200 OK", "Contact: <sip:110@10.0.0.5:5060>\n"));
+    phone.send(&answer);
+    let sent = phone.send(&answer.replace(";tag=t\n", ";tag=u\n"));
+    assert_eq!((starts(&sent)[1].split(' ').next(), reasons(&sent[1])), (Some("BYE"), vec![NORMAL]));
 }
