@@ -96,7 +96,11 @@ impl Endpoint {
     /// RFC 4028 §7.3: 422 says how long the interval has to be.
     pub(in crate::sip) fn try_longer(&mut self, now: Moment, leg_id: LegId, response: &Response) -> bool {
         let Some((mut request, flow, pinned)) = self.turn(leg_id) else { return false };
-        let least = min_se(&response.headers).as_secs().to_string();
+        let least = min_se(&response.headers);
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.their_least = leg.their_least.max(least);
+        }
+        let least = least.as_secs().to_string();
         request.headers.set("Session-Expires", least.clone());
         request.headers.set("Min-SE", least);
         self.invite_again(now, leg_id, request, flow, pinned)

@@ -77,6 +77,8 @@ pub(super) struct Leg {
     pub dialled: Option<String>,
     /// How the session is refreshed, and the request of ours that does it.
     pub timer: Option<Timer>,
+    /// The longest that a 422 of theirs had as its least.
+    pub their_least: Duration,
     /// Nobody here hears whether they are there.
     pub unheard: bool,
     pub refreshing: Option<TransactionId>,
@@ -232,6 +234,7 @@ impl Leg {
             takes_replaces: false,
             dialled: None,
             timer: None,
+            their_least: Duration::ZERO,
             unheard: false,
             refreshing: None,
             referred: false,

@@ -46,14 +46,6 @@ impl Timer {
         Timer { expires, ours, due: if ours { now + expires / 2 } else { ends_at }, ends_at, over_at }
     }
 
-    /// §7.3: a 422 says how long it has to be. `false`: it is so long already.
-    fn is_longer(&mut self, headers: &Headers) -> bool {
-        let least = min_se(headers);
-        let was_shorter = self.expires < least;
-        self.expires = self.expires.max(least);
-        was_shorter
-    }
-
     /// When a refresh that was refused is tried again, §10: after what they ask for, or when half of what is left is
     /// over, so that nobody is asked again and again. After the last try the session only ends.
     fn again_at(&self, now: Moment, after: Option<Duration>) -> Moment {
@@ -80,9 +72,13 @@ impl Leg {
         (self.unheard && !wanted.is_zero()).then(|| Timer::new(now, wanted.max(LEAST), true))
     }
 
-    /// A request of ours was refused with 422 (§7.3): whether it may go again, with the interval that they want.
+    /// A request of ours was refused with 422, which says how long the interval has to be (§7.3): whether it may go again.
     pub(in crate::sip) fn lengthens_timer(&mut self, headers: &Headers) -> bool {
-        self.timer.as_mut().is_some_and(|timer| timer.is_longer(headers))
+        let least = min_se(headers);
+        self.their_least = self.their_least.max(least);
+        let Some(timer) = self.timer.as_mut().filter(|timer| timer.expires < least) else { return false };
+        timer.expires = least;
+        true
     }
 }
 
@@ -94,12 +90,16 @@ struct Asked {
 }
 
 impl Endpoint {
-    /// In requests of ours that begin or refresh a session.
-    pub(in crate::sip) fn ask_for_timer(&self, headers: &mut Headers, expires: Duration, refresher: Option<&str>) {
+    /// In the request of ours that begins a session.
+    pub(in crate::sip) fn ask_for_timer(&self, headers: &mut Headers) {
+        self.write_timer(headers, self.settings.session_expires, Duration::ZERO, None);
+    }
+
+    fn write_timer(&self, headers: &mut Headers, expires: Duration, theirs: Duration, refresher: Option<&str>) {
         if expires.is_zero() {
             return;
         }
-        let least = self.settings.min_se.max(LEAST);
+        let least = self.settings.min_se.max(LEAST).max(theirs);
         let by = refresher.map(|by| format!(";refresher={by}")).unwrap_or_default();
         headers.push("Session-Expires", format!("{}{by}", expires.max(least).as_secs()));
         if least > LEAST {
@@ -160,8 +160,12 @@ impl Endpoint {
     /// In requests of ours within a session: the same interval, and the same side refreshes, §7.4. A 2xx that does not say
     /// so ends what was agreed on.
     pub(in crate::sip) fn keep_timer(&self, headers: &mut Headers, leg: LegId) {
-        if let Some(timer) = self.legs.get(&leg).and_then(|leg| leg.timer) {
-            self.ask_for_timer(headers, timer.expires, Some(if timer.ours { "uac" } else { "uas" }));
+        if let Some(leg) = self.legs.get(&leg)
+            && let Some(timer) = leg.timer
+        {
+            // §7.4: whoever was refused once says so in every request of the call.
+            let refresher = if timer.ours { "uac" } else { "uas" };
+            self.write_timer(headers, timer.expires, leg.their_least, Some(refresher));
         }
     }
 
@@ -270,11 +274,12 @@ impl Endpoint {
             _ => {}
         }
         let after_theirs = self.wait_for_theirs(leg_id);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let is_longer = status == 422 && leg.lengthens_timer(headers);
         // They may have made it theirs since we asked.
-        let timer = self.legs.get_mut(&leg_id).and_then(|leg| leg.timer.as_mut()).filter(|timer| timer.ours);
-        let Some(timer) = timer else { return };
+        let Some(timer) = leg.timer.as_mut().filter(|timer| timer.ours) else { return };
         timer.due = match status {
-            422 if timer.is_longer(headers) => now,
+            422 if is_longer => now,
             491 => now + after_theirs,
             _ => timer.again_at(now, retry_after(headers)),
         };

@@ -81,6 +81,7 @@ fn a_description_that_is_refused_for_its_interval_goes_again_with_a_longer_one()
     let again = phone.wait(Duration::ZERO).remove(0);
     assert!(again.starts_with("INVITE ") && again.ends_with("\r\n\r\nv=0 hold"), "{again}");
     assert_eq!(header(&again, "Session-Expires"), "3600;refresher=uac");
+    assert_eq!(header(&again, "Min-SE"), "3600");
     assert!(phone.events().is_empty());
     // Whoever asks for what he has is not asked for ever.
     phone.send(&answered_with(&again, "422 Session Interval Too Small", "Min-SE: 3600\n"));
@@ -208,6 +209,11 @@ fn theirs_goes_first_a_longer_interval_is_asked_for_at_once_and_who_does_not_kno
     phone.send(&answered_with(&update, "422 Session Interval Too Small", "Min-SE: 3600\n"));
     let longer = phone.wait(Duration::ZERO).remove(0);
     assert_eq!(header(&longer, "Session-Expires"), "3600;refresher=uac");
+    assert_eq!(header(&longer, "Min-SE"), "3600");
+    // Whatever they agree on: RFC 4028 §7.4 has it in every request of the call.
+    phone.send(&answered_with(&longer, "200 OK", &format!("Contact: <sip:8002@10.0.0.9:5070>\n{REFRESHED}")));
+    let next = phone.wait(Duration::from_secs(900)).remove(0);
+    assert!(next.starts_with("UPDATE ") && header(&next, "Min-SE") == "3600", "{next}");
 
     for (status, reason) in
         [("481 Call/Transaction Does Not Exist", Reason::Sip(481)), ("408 Request Timeout", Reason::Q850(102))]
