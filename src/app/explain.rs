@@ -133,7 +133,8 @@ impl Story {
         let came = if joined { Vec::new() } else { without_a_line(&self.record) };
         let end = self.record.ended_at.map(|at| (at, ended(&self.record)));
         // Of what happened at one moment, the talk is first: what the engine did came of it.
-        let course = came.into_iter().chain(sent_on(&self.record, SentBy::Menu)).chain(course(&self.record));
+        let led = [SentBy::Menu, SentBy::Operator].into_iter().flat_map(|by| sent_on(&self.record, by));
+        let course = came.into_iter().chain(led).chain(course(&self.record));
         // Where a rule leads, it leads once the line was left.
         let by_rules = sent_on(&self.record, SentBy::Line);
         let mut told: Vec<(Moment, String)> = course.chain(decided).chain(passed).chain(by_rules).chain(end).collect();

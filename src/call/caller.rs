@@ -15,7 +15,7 @@ use super::offering::SeatLeg;
 use super::onward::Onward;
 use super::picking::Picking;
 use super::recording::Tape;
-use super::referring::Beside;
+use super::referring::{Beside, Referral};
 use super::secured::Twofold;
 use super::talking::Talk;
 use super::view::Look;
@@ -116,7 +116,7 @@ pub(super) struct Call {
     /// The talk of another phone of the same seat whose place it takes.
     pub takes_over: Option<CallId>,
     /// The operator's phone that sent the caller on, until it was told what became of it.
-    pub referral: Option<LegId>,
+    pub referral: Option<Referral>,
     /// What the message says of the reason that ends a leg, until that end was seen to.
     pub because: Option<sip::Reason>,
     /// Whether the sound passes us.

@@ -377,6 +377,7 @@ impl Call {
     }
 
     pub fn transfer_failed(&mut self, house: &House, status: u16) {
+        self.referral_failed(status);
         self.transfer_ended(house, in_vain(status));
     }
 

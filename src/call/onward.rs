@@ -12,7 +12,7 @@ use super::hearing::TONE;
 use super::offering::SeatLeg;
 use super::others::{Other, Role};
 use super::releasing::Releasing;
-use super::ringing::{Ringing, in_vain, reason};
+use super::ringing::{Ringing, in_vain, passed_on, reason};
 use super::seating::can_be_rung;
 use crate::ids::{LegId, OperatorId, Prompt, SeatId};
 use crate::ivr::RINGBACK;
@@ -50,6 +50,8 @@ pub(super) enum Cause {
     /// The rules of a line.
     Line,
     Operator,
+    /// It is an operator who dialled it beside their talk.
+    SecondLine,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +78,9 @@ impl Onward {
     pub fn outcome(&self, answered: bool) -> Outcome {
         match (&self.whom, self.sent_by, self.is_joined()) {
             (_, Cause::Line, _) => Outcome::Overflowed,
-            (_, Cause::Menu, false) if !answered => Outcome::AbandonedInMenu,
-            (_, Cause::Menu | Cause::Operator, false) => Outcome::Answered,
-            (Whom::Seat(_), _, true) => Outcome::Answered,
+            (_, Cause::Menu | Cause::SecondLine, false) if !answered => Outcome::AbandonedInMenu,
+            (_, Cause::Menu | Cause::Operator | Cause::SecondLine, false) => Outcome::Answered,
+            (Whom::Seat(_), _, true) | (_, Cause::SecondLine, true) => Outcome::Answered,
             (Whom::Number(_), _, true) => Outcome::TransferredOut,
         }
     }
@@ -340,6 +342,9 @@ impl Call {
             if let Whom::Seat(seat) = &onward.whom {
                 self.record.seat = Some(seat.clone());
                 self.record.operator = onward.busy.clone();
+            }
+            // An operator talks, at either end.
+            if matches!(onward.whom, Whom::Seat(_)) || onward.sent_by == Cause::SecondLine {
                 self.record.connected_at = Some(house.now);
             }
             self.sent_on_answered(house);
@@ -409,12 +414,16 @@ impl Call {
     pub fn onward_failed(&mut self, house: &mut House, status: u16) {
         let State::Onward(onward) = &self.state else { return };
         info!(whom = %onward.whom, status, "sent on in vain");
-        let of_operator = onward.is_of_operator();
+        let (of_operator, of_second_line) = (onward.is_of_operator(), onward.sent_by == Cause::SecondLine);
         let failed_by = onward.operator().map(|(operator, _)| operator);
         self.drop_onward(house, reason(status));
         if of_operator {
             self.transfer_failed(house, status);
             return self.back_to_the_line_from(house, failed_by);
+        }
+        if of_second_line {
+            self.sent_on_failed(house, in_vain(status));
+            return self.dialled_in_vain(house, passed_on(status));
         }
         self.sent_on_in_vain(house, in_vain(status));
     }

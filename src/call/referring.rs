@@ -12,11 +12,12 @@ use super::offering::{Progress, SeatLeg};
 use super::onward::{self, Cause};
 use super::order::{NotDone, Whom};
 use super::others::{Other, Role};
+use super::ringing::{in_vain, passed_on};
 use super::words::Settings;
 use crate::ids::{CallId, Language, LegId, QueueId, SeatId};
 use crate::media;
 use crate::moment::Moment;
-use crate::records::{EndedBy, Outcome, TransferKind, TransferOutcome};
+use crate::records::{EndedBy, Outcome, SentBy, TransferKind, TransferOutcome};
 use crate::sip::{self, ReferTo};
 
 /// A call that an operator makes from their phone beside a talk.
@@ -24,6 +25,15 @@ pub(super) struct Beside {
     pub talk: CallId,
     /// `None`: it goes as anybody's does who dials a number of the house.
     to: Option<Whom>,
+}
+
+/// What a phone asked for by REFER.
+#[derive(Clone, Copy)]
+pub(super) struct Referral {
+    /// The leg that is told what becomes of it.
+    leg: LegId,
+    /// What whoever was rung in vain is said to have answered.
+    failed: Option<u16>,
 }
 
 /// Where a call beside a talk has come when the caller of that is left to it.
@@ -105,15 +115,29 @@ impl Call {
         match self.find(house, to) {
             Ok((at, busy)) => {
                 let rings = super::consulting::rings(&at);
+                self.sent_on_begins(house, SentBy::Operator, &at, busy.as_ref());
                 self.keep_busy(house, busy.as_ref());
-                self.ring_onward(house, at, busy, rings, Cause::Menu);
+                self.ring_onward(house, at, busy, rings, Cause::SecondLine);
             }
             Err(why) => {
                 info!(%to, %why, "cannot be rung");
-                let busy = house.settings.ivr.announcements.busy.clone();
-                self.last_words(house, busy, Outcome::RefusedBusy);
+                self.dialled_in_vain(house, status(why));
             }
         }
+    }
+
+    /// Nobody was reached whom an operator dialled beside their talk: the phone shows why. A phone that was answered
+    /// before, as its offer came late, hears it.
+    pub fn dialled_in_vain(&mut self, house: &mut House, status: u16) {
+        let (words, outcome) = match in_vain(status) {
+            TransferOutcome::Busy => (house.settings.ivr.announcements.busy.clone(), Outcome::RefusedBusy),
+            _ => (house.settings.ivr.announcements.failure.clone(), Outcome::Failed),
+        };
+        if self.accepted {
+            return self.last_words(house, words, outcome);
+        }
+        self.state = State::Sounding;
+        self.refuse(house, status, outcome);
     }
 
     fn refer_to_number(&mut self, house: &mut House, leg: LegId, number: &str) -> Result<(), NotDone> {
@@ -225,34 +249,41 @@ impl Call {
 
     fn referred(&mut self, house: &mut House, leg: LegId, result: Result<(), NotDone>) {
         if result.is_ok() {
-            self.referral = Some(leg);
+            self.referral = Some(Referral { leg, failed: None });
             self.tell_referrer(house);
         }
     }
 
     /// Whom an operator sent the caller to rings.
     pub fn tell_ringing(&self, house: &mut House, leg: LegId) {
-        if let Some(referrer) = self.referral
+        if let Some(referral) = self.referral
             && self.is_onward(leg)
         {
-            house.sip(sip::Command::Referred { leg: referrer, status: 180 });
+            house.sip(sip::Command::Referred { leg: referral.leg, status: 180 });
+        }
+    }
+
+    /// Whom an operator sent the caller to said this: the phone that asked for it is told when all is known.
+    pub fn referral_failed(&mut self, status: u16) {
+        if let Some(referral) = &mut self.referral {
+            referral.failed = Some(passed_on(status));
         }
     }
 
     /// What became of it, as soon as that is known: the phone of whoever sent the caller on shows it.
     pub fn tell_referrer(&mut self, house: &mut House) {
-        if self.referral.is_none() {
-            return;
-        }
+        let Some(Referral { failed, .. }) = self.referral else { return };
         let status = match self.record.transfers.last().filter(|entry| entry.ended_at.is_some()) {
             Some(entry) => match entry.outcome {
                 TransferOutcome::Transferred => 200,
-                TransferOutcome::Busy => 486,
-                TransferOutcome::NoAnswer => 480,
-                TransferOutcome::Refused => 603,
                 // Whoever was sent on hung up.
                 TransferOutcome::Ended => 487,
-                _ => 503,
+                why => failed.unwrap_or(match why {
+                    TransferOutcome::Busy => 486,
+                    TransferOutcome::NoAnswer => 480,
+                    TransferOutcome::Refused => 603,
+                    _ => 503,
+                }),
             },
             // Over, and nothing was begun.
             None if matches!(self.state, State::Ended { .. }) => 503,
@@ -263,7 +294,7 @@ impl Call {
 
     /// The final status of what the phone asked for.
     pub fn tell_referrer_that(&mut self, house: &mut House, status: u16) {
-        if let Some(leg) = self.referral.take() {
+        if let Some(Referral { leg, .. }) = self.referral.take() {
             house.sip(sip::Command::Referred { leg, status });
         }
     }

@@ -1,5 +1,5 @@
-//! What the record says of a caller whom a menu or the rules of a line sent on: to whom, over which trunk, and what became
-//! of it. Of whom operators send them to, `consulting` tells.
+//! What the record says of a caller whom a menu or the rules of a line sent on, and of an operator's second line: to whom,
+//! over which trunk, and what became of it. Of whom operators send callers to, `consulting` tells.
 
 use super::caller::Call;
 use super::calls::House;

@@ -133,11 +133,13 @@ words! {
         OneEncrypted = "one_encrypted",
     }
 
-    /// What sent a caller on, where no operator did.
+    /// Who led a caller to a number outside or to a seat. Where operators send their callers is told as a transfer.
     SentBy {
         Menu = "menu",
         /// The rules of a line.
         Line = "line",
+        /// An operator dialled them beside a talk: whose call it is, is the operator themselves.
+        Operator = "operator",
     }
 
     /// Who puts the other on hold.
@@ -257,8 +259,8 @@ pub struct TransferRecord {
     pub outcome: TransferOutcome,
 }
 
-/// A menu or the rules of a line sent the caller on to a number outside, or to the phone at a seat. What operators do is a
-/// [`TransferRecord`].
+/// A menu or the rules of a line sent the caller on to a number outside, or to the phone at a seat; or an operator dialled
+/// them on a second line, whose record this is of. Whom operators send their callers to is a [`TransferRecord`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SentOnRecord {
     pub by: SentBy,

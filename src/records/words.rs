@@ -102,7 +102,8 @@ pub struct Record {
     /// of former versions.
     #[serde(default, alias = "referral")]
     pub release: Option<ReleaseRecord>,
-    /// Where menus and the rules of lines sent the caller on: to numbers outside, and to phones at seats.
+    /// Where menus and the rules of lines sent the caller on: to numbers outside, and to phones at seats. Of an operator's
+    /// second line: whom they dialled.
     #[serde(default)]
     pub sent_on: Vec<SentOnRecord>,
     /// Every try to bring a colleague, a queue or a number outside to the caller, or the caller to them.

@@ -34,6 +34,7 @@ type Kind =
   | "direct"
   | "direct_over"
   | "sent_on"
+  | "dialled_beside"
   | "sent_on_answered"
   | "sent_on_in_vain"
   | "lost"
@@ -164,7 +165,7 @@ function afterwards(record: CallRecord): Step[] {
   steps.push(...released(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
-  const outside = ["transferred_out", "overflowed"].includes(record.outcome);
+  const outside = !operator || ["transferred_out", "overflowed"].includes(record.outcome);
   const by = ended_by === "operator" && outside ? "far" : ended_by;
   const came = joinedNone(record) ? { came: record.outcome } : {};
   if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...came, ...(by && !survey_at ? { by } : {}) });
@@ -181,10 +182,12 @@ function menus(record: CallRecord): Step[] {
   return [{ at: answered_at ?? arrived_at, kind: "menus", path, ...pressed, ...(typed ? { typed } : {}) }];
 }
 
-/** A menu or a rule of a line led the caller to a number or a seat. How the talk there ended is told as of any other. */
+/** A menu or a rule of a line led the caller to a number or a seat, or an operator dialled it beside a talk. How the talk there ended is told as of any other. */
 function sentOn({ sent_on = [] }: CallRecord): Step[] {
   return sent_on.flatMap(({ at, by, to, trunk, operator, answered_at, ended_at, outcome }) => {
-    const steps: Step[] = [{ at, kind: "sent_on", to, sent_by: by, ...(trunk ? { trunk } : {}) }];
+    const how: Pick<Step, "kind" | "sent_by"> =
+      by === "operator" ? { kind: "dialled_beside" } : { kind: "sent_on", sent_by: by };
+    const steps: Step[] = [{ at, to, ...how, ...(trunk ? { trunk } : {}) }];
     if (answered_at) {
       const who: Pick<Step, "kind" | "operator" | "to"> = operator
         ? { kind: "connected_at", operator }

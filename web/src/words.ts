@@ -366,7 +366,10 @@ export interface Visit {
   operator?: string | null;
 }
 
-/** A menu (`menu`) or a rule of a line (`line`) sent the caller on to a number outside, or to a seat. */
+/**
+ * A menu (`menu`) or a rule of a line (`line`) sent the caller on to a number outside, or to a seat, or an operator
+ * (`operator`) dialled them beside a talk.
+ */
 export interface SentOn {
   at: string;
   by: string;

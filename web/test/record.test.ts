@@ -313,6 +313,21 @@ test("it is told where a menu or a rule sent the caller on, over which trunk, an
     "2 自动转接 · → 010 6513 9999 · 按队列规则 · 经中继 second",
   );
   expect(told(seats)[2]).toBe("5 转接未接通 · → 席位 8001 · 未接");
+  const beside = sent({ by: "operator", to: "01065139999", trunk: "second", answered_at: null, ended_at: at(40) });
+  const refused = { sent_on: [{ ...beside, outcome: "failed" }], outcome: "failed", ended_by: "system", sip_status: 404 };
+  expect(told(refused)[1]).toBe("2 通话中另拨 · → 010 6513 9999 · 经中继 second");
+  language.value = "en";
+  expect(told(refused).slice(1)).toEqual([
+    "2 Dialled beside a talk · → 010 6513 9999 · over the trunk second",
+    "40 Not reached there · → 010 6513 9999 · failed",
+    "40 Ended · Failed · ended by the system",
+  ]);
+  const talked = { ...beside, answered_at: at(6) };
+  expect(told({ sent_on: [talked], connected_at: at(6), ended_by: "operator" }).slice(1)).toEqual([
+    "2 Dialled beside a talk · → 010 6513 9999 · over the trunk second",
+    "6 Answered there · → 010 6513 9999",
+    "40 Ended · Answered · the far end hung up",
+  ]);
   // What the house cut off is told by the end of the call.
   expect(told({ sent_on: [sent({ outcome: "restarted", ended_at: at(40) })] })).toHaveLength(3);
 });

@@ -18,6 +18,7 @@ mod referring;
 mod releasing;
 mod scenarios;
 mod seats;
+mod second_lines;
 mod secured;
 mod sent_on;
 mod several;

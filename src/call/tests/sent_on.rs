@@ -10,7 +10,7 @@ use crate::call::{Event, Order, Settings, Whom};
 use crate::ids::LegId;
 use crate::moment::Moment;
 use crate::queue::Exit;
-use crate::records::{Entry, Record, SentBy, SentOnRecord, TransferOutcome};
+use crate::records::{Entry, Outcome, Record, SentBy, SentOnRecord, TransferOutcome};
 use crate::sip::{self, Source};
 
 const OUTSIDE: &str = "01065139999";
@@ -183,16 +183,25 @@ fn a_colleague_or_a_supervisor_who_gets_the_caller_ends_what_the_seat_had() {
 }
 
 #[test]
-fn whom_operators_call_beside_a_talk_nobody_sent_on() {
+fn whom_an_operator_calls_beside_a_talk_the_record_of_that_call_tells_and_the_talks_does_not() {
     let (mut house, _, caller, seat) = talk();
     let line = LegId(91);
     house.arrive(line, "8001", "01085225050", Source::Seat("8001".into()));
+    let mut expected = rings(SentBy::Operator, "01085225050", house.now);
+    assert_eq!(on_the_disk(&house), [expected.clone()]);
     let outside = house.rung("01085225050");
     goes_over(&mut house, outside, "carrier");
+    house.pass(3 * SECOND);
     house.answers(outside);
+    (expected.trunk, expected.answered_at) = (Some("carrier".into()), Some(house.now));
+    assert_eq!(on_the_disk(&house), [expected.clone()]);
+    house.pass(7 * SECOND);
     for leg in [line, seat, caller] {
         house.hangs_up(leg);
     }
+    (expected.ended_at, expected.outcome) = (Some(house.now), TransferOutcome::Transferred);
     let records = house.records();
-    assert_eq!(records.iter().map(|record| record.sent_on.len()).collect::<Vec<_>>(), [0, 0]);
+    let sent_on: Vec<_> = records.iter().map(|record| record.sent_on.as_slice()).collect();
+    assert_eq!(sent_on, [&[expected][..], &[]]);
+    assert_eq!((records[0].outcome, records[0].talk_ms), (Some(Outcome::Answered), 7000));
 }

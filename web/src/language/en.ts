@@ -765,6 +765,7 @@ export const en: Dictionary = {
       direct: "Sound passes between the carriers, without us",
       direct_over: "Sound passes us again",
       sent_on: "Sent on",
+      dialled_beside: "Dialled beside a talk",
       sent_on_answered: "Answered there",
       sent_on_in_vain: "Not reached there",
       handed_off: "Emergency",

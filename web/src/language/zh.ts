@@ -727,6 +727,7 @@ export const zh = {
       direct: "语音在运营商之间直接传送，不经本系统",
       direct_over: "语音重新经过本系统",
       sent_on: "自动转接",
+      dialled_beside: "通话中另拨",
       sent_on_answered: "转接对方接听",
       sent_on_in_vain: "转接未接通",
       handed_off: "一键转紧急",
