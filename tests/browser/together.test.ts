@@ -153,10 +153,22 @@ test("a page that is reloaded while it rings for a consultation rings again, and
   await anna.keyboard.type("1002");
   await anna.keyboard.press("Enter");
   await boris.waitForSelector('[data-act="answer"]', { timeout: 30_000 });
+  await boris.addInitScript(() => {
+    if (!sessionStorage.getItem("at-once")) return;
+    sessionStorage.removeItem("at-once");
+    // Before the house, which was asked to ring this page again, has done so.
+    const first = new MutationObserver(() => {
+      const answer = document.querySelector<HTMLButtonElement>('[data-act="answer"]');
+      if (!answer) return;
+      first.disconnect();
+      answer.click();
+    });
+    document.addEventListener("DOMContentLoaded", () =>
+      first.observe(document.body, { childList: true, subtree: true, attributes: true }),
+    );
+  });
+  await boris.evaluate(() => sessionStorage.setItem("at-once", "yes"));
   await boris.reload();
-  await boris.waitForSelector('[data-act="answer"]', { timeout: 20_000 });
-  await situation(boris, "Anna asks for you about this caller, your phone rings");
-  await boris.keyboard.press("a");
   await anna.waitForSelector('[data-act="threeWay"]:not([disabled])', { timeout: 15_000 });
   await hears(boris);
   await hears(anna);

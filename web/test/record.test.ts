@@ -314,7 +314,12 @@ test("it is told where a menu or a rule sent the caller on, over which trunk, an
   );
   expect(told(seats)[2]).toBe("5 转接未接通 · → 席位 8001 · 未接");
   const beside = sent({ by: "operator", to: "01065139999", trunk: "second", answered_at: null, ended_at: at(40) });
-  const refused = { sent_on: [{ ...beside, outcome: "failed" }], outcome: "failed", ended_by: "system", sip_status: 404 };
+  const refused = {
+    sent_on: [{ ...beside, outcome: "failed" }],
+    outcome: "failed",
+    ended_by: "system",
+    sip_status: 404,
+  };
   expect(told(refused)[1]).toBe("2 通话中另拨 · → 010 6513 9999 · 经中继 second");
   language.value = "en";
   expect(told(refused).slice(1)).toEqual([

@@ -36,6 +36,10 @@ export const askWhetherOver = (ask: typeof isOver) => {
 
 let agent: JsSIP.UA | null = null;
 let talk: Talk | null = null;
+/** A ring that was taken away after it was to be answered, and before it was: a page that begins anew is rung by its former
+ * ring, and the house, which it asks for one, rings anew. Whoever pressed once need not press again. */
+let unheard: { call: string; at: number } | null = null;
+const RINGS_ANEW = 3_000;
 let facts: PhoneFacts | null = null;
 const speaker = new Audio();
 speaker.autoplay = true;
@@ -229,7 +233,10 @@ function take(next: RTCSession, request: Request_): void {
     if (!here) part();
   };
   next.on("ended", over);
-  next.on("failed", over);
+  next.on("failed", () => {
+    if (mine.answering && call !== null) unheard = { call, at: Date.now() };
+    over();
+  });
   next.on("getusermediafailed", (error: DOMException) => fault(microphoneFault(error?.name ?? "")));
   // The house learns our other addresses by itself (RFC 8445 §7.3.1.3): nobody waits for a STUN server that is away.
   next.on("icecandidate", ({ ready }) => void setTimeout(ready, 100));
@@ -238,8 +245,12 @@ function take(next: RTCSession, request: Request_): void {
     if (muted) next.mute({ audio: true });
     watch(mine, peerconnection);
   });
+  const pressed = unheard !== null && unheard.call === call && Date.now() - unheard.at < RINGS_ANEW;
+  unheard = null;
   if (byItself) {
     void tone.beepOnce();
+    void answer();
+  } else if (pressed) {
     void answer();
   } else {
     tone.ring().then(() => mended("ring_muted"), notPlayed);
@@ -279,6 +290,7 @@ export async function answer(): Promise<void> {
 
 export function hangUp(): void {
   if (!talk) return;
+  talk.answering = false;
   if (phone.value.session?.stage === "ringing") talk.session.terminate({ status_code: 603 });
   else talk.session.terminate();
 }
