@@ -130,11 +130,6 @@ pub fn without_a_line(record: &Record) -> Vec<(Moment, String)> {
     course
 }
 
-/// It led to whom an operator dialled beside a talk.
-fn is_second_line(record: &Record) -> bool {
-    record.sent_on.last().is_some_and(|sent| sent.by == SentBy::Operator)
-}
-
 /// Nodes, keys and what was typed.
 fn walked(record: &Record) -> String {
     let path: Vec<&str> = record.menu_path.iter().map(|node| node.as_str()).collect();
@@ -151,10 +146,11 @@ fn walked(record: &Record) -> String {
 /// Where a call ended, by whom, and what signalling said of it.
 pub fn ended(record: &Record) -> String {
     let is_outside = |outcome| matches!(outcome, Outcome::TransferredOut | Outcome::Overflowed);
-    let outside = record.outcome.is_some_and(is_outside) || record.operator.is_none();
+    let talked_outside = record.is_second_line() && record.operator.is_none();
+    let outside = talked_outside || record.outcome.is_some_and(is_outside);
     let how = match record.outcome {
-        Some(Outcome::AbandonedInMenu) if is_second_line(record) => "before anybody answered",
-        Some(Outcome::Failed | Outcome::RefusedBusy) if is_second_line(record) => "as nobody was reached",
+        Some(Outcome::AbandonedInMenu) if record.is_second_line() => "before anybody answered",
+        Some(Outcome::Failed | Outcome::RefusedBusy) if record.is_second_line() => "as nobody was reached",
         Some(Outcome::AbandonedInMenu) => "in the menus",
         Some(Outcome::Answered) if record.connected_at.is_some() => "after a talk",
         Some(Outcome::Answered) => "after what it was to hear",

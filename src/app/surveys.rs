@@ -48,7 +48,8 @@ impl Surveys {
     pub fn read(data: &Path, files: &Path, range: Range) -> Result<Self, ReadFault> {
         let mut talks = Vec::new();
         read(data, range, |record| {
-            if record.connected_at.is_some() {
+            // An operator who spoke with somebody beside a talk was no caller.
+            if record.connected_at.is_some() && !record.is_second_line() {
                 let (arrived_at, score) = (record.arrived_at, record.survey);
                 talks.push(Talk { arrived_at, queue: record.queue, operator: record.operator, score });
             }

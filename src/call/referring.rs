@@ -183,7 +183,8 @@ impl Call {
             // What somebody is told whose call ends before it was answered.
             self.record.sip_status = Some(480);
         }
-        self.finish(house, outcome, EndedBy::Operator);
+        // Whose call this is, is the operator.
+        self.finish(house, outcome, EndedBy::Caller);
         house.sip(sip::Command::Hangup { leg: self.caller, reason: None });
         self.enter_ended(house);
         Some(reached)

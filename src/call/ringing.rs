@@ -28,13 +28,13 @@ pub(super) fn in_vain(status: u16) -> TransferOutcome {
 }
 
 /// The status for whoever wanted somebody who was rung in vain with this one. What was said of them is passed on; what
-/// was said of a request of ours, or of a server on the way, is not the other's affair: RFC 3261 §16.7 has 503 told as
-/// 500, and a challenge that is put to us is for nobody else to answer.
+/// was said of a request of ours, or by a server on the way of itself, is not the other's affair: a 503 of theirs would
+/// say that we take no calls (RFC 3261 §16.7), and a challenge that is put to us is for nobody else to answer.
 pub(super) fn passed_on(status: u16) -> u16 {
     match status {
-        403 | 404 | 410 | 433 | 480 | 484 | 486 | 488 | 600 | 603 | 604 | 606 | 607 | 608 => status,
-        // Moved, and not followed there.
-        300..=399 | 408 | 487 => 480,
+        403 | 404 | 410 | 433 | 480 | 484 | 486 | 600 | 603 | 604 | 606 | 607 | 608 => status,
+        // Not to be reached now: moved, and not followed there; nobody came; no way led there.
+        300..=399 | 408 | 487 | 503 | 504 => 480,
         _ => 500,
     }
 }

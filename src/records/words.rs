@@ -184,6 +184,11 @@ impl Record {
 }
 
 impl Record {
+    /// An operator dialled it beside a talk, to reach somebody who is no line and no menu.
+    pub fn is_second_line(&self) -> bool {
+        self.sent_on.last().is_some_and(|sent| sent.by == SentBy::Operator)
+    }
+
     /// The line in which it waits, or waited last.
     pub fn line(&self) -> Option<&LineRecord> {
         self.lines.last()

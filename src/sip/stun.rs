@@ -12,6 +12,8 @@ const BINDING_ERROR: u16 = 0x0111;
 const ERROR_CODE: u16 = 0x0009;
 const UNKNOWN_ATTRIBUTES: u16 = 0x000A;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+/// No request is longer where nobody knows what the way takes, §6.1.
+const LONGEST: usize = 548;
 /// Attributes from here on need not be understood, §14.
 const OPTIONAL: u16 = 0x8000;
 /// So many that are not known are named to whoever asks.
@@ -25,7 +27,7 @@ pub(super) fn answer(bytes: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
     let (header, attributes) = bytes.split_at_checked(HEADER)?;
     let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let is_request = word(0) == BINDING_REQUEST && usize::from(word(2)) == attributes.len();
-    if !is_request || header[4..8] != COOKIE.to_be_bytes() {
+    if !is_request || bytes.len() > LONGEST || header[4..8] != COOKIE.to_be_bytes() {
         return None;
     }
     let unknown = not_understood(attributes)?;
@@ -125,8 +127,10 @@ mod tests {
         assert_eq!(asked("802200036162630000030004000000060040000000030000"), refused("00030040", ""));
         let served = Some(format!("0101000c2112a442{transaction}002000080001a147e112a643"));
         assert_eq!(asked("80220003616263000006000161000000"), served);
-        for cut in ["0003", "000300040000", "80220003616263"] {
-            assert_eq!(asked(cut), None, "{cut}");
+        let longest = "80220000".repeat(132);
+        assert!(asked(&longest).is_some());
+        for no_request in ["0003", "000300040000", "80220003616263", &(longest.clone() + "80220000")] {
+            assert_eq!(asked(no_request), None, "{no_request}");
         }
     }
 }

@@ -165,7 +165,8 @@ function afterwards(record: CallRecord): Step[] {
   steps.push(...released(record));
   // Who ended the talk did so when the survey began; who ended the survey nobody wrote down.
   // Whom the caller was put through to outside stands where the operator stood.
-  const outside = !operator || ["transferred_out", "overflowed"].includes(record.outcome);
+  const second = (record.sent_on ?? []).some((one) => one.by === "operator");
+  const outside = (second && !operator) || ["transferred_out", "overflowed"].includes(record.outcome);
   const by = ended_by === "operator" && outside ? "far" : ended_by;
   const came = joinedNone(record) ? { came: record.outcome } : {};
   if (ended_at) steps.push({ at: ended_at, kind: "ended_at", ...came, ...(by && !survey_at ? { by } : {}) });
@@ -182,7 +183,10 @@ function menus(record: CallRecord): Step[] {
   return [{ at: answered_at ?? arrived_at, kind: "menus", path, ...pressed, ...(typed ? { typed } : {}) }];
 }
 
-/** A menu or a rule of a line led the caller to a number or a seat, or an operator dialled it beside a talk. How the talk there ended is told as of any other. */
+/**
+ * A menu or a rule of a line led the caller to a number or a seat, or an operator dialled it beside a talk. How the talk
+ * there ended is told as of any other, and so it is that an operator waited for no answer.
+ */
 function sentOn({ sent_on = [] }: CallRecord): Step[] {
   return sent_on.flatMap(({ at, by, to, trunk, operator, answered_at, ended_at, outcome }) => {
     const how: Pick<Step, "kind" | "sent_by"> =
@@ -193,7 +197,7 @@ function sentOn({ sent_on = [] }: CallRecord): Step[] {
         ? { kind: "connected_at", operator }
         : { kind: "sent_on_answered", to };
       steps.push({ at: answered_at, ...who });
-    } else if (ended_at && outcome !== "restarted") {
+    } else if (ended_at && outcome !== "restarted" && !(by === "operator" && outcome === "ended")) {
       steps.push({ at: ended_at, kind: "sent_on_in_vain", to, outcome });
     }
     return steps;

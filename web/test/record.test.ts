@@ -333,6 +333,10 @@ test("it is told where a menu or a rule sent the caller on, over which trunk, an
     "6 Answered there · → 010 6513 9999",
     "40 Ended · Answered · the far end hung up",
   ]);
+  const left = { sent_on: [{ ...beside, outcome: "ended" }], outcome: "abandoned_in_menu", ended_by: "caller" };
+  expect(told(left)).toHaveLength(3);
+  // Of others who had no operator nobody stood outside.
+  expect(told({ outcome: "failed", ended_by: "operator" }).at(-1)).toBe("40 Ended · Failed · the operator hung up");
   // What the house cut off is told by the end of the call.
   expect(told({ sent_on: [sent({ outcome: "restarted", ended_at: at(40) })] })).toHaveLength(3);
 });

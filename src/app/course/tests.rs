@@ -165,6 +165,12 @@ fn a_call_that_joined_no_line_is_told_from_its_arrival_to_its_end() {
             "9 ended after a talk: the far end hung up",
         ],
     );
+    check(
+        serde_json::json!({
+            "trunk": null, "answered_at": null, "outcome": "failed", "ended_by": "operator", "sip_status": 487,
+        }),
+        &["0 arrived", "9 ended as nothing more was possible: the operator hung up (SIP 487)"],
+    );
     (second_line["answered_at"], second_line["outcome"]) = (serde_json::Value::Null, "ended".into());
     check(
         serde_json::json!({

@@ -51,7 +51,7 @@ pub const PASSED_ON: [(u16, u16); 9] = [
     (408, 480),
     (500, 500),
     // RFC 3261 §16.7, point 6, and whose challenge that is.
-    (503, 500),
+    (503, 480),
     (407, 500),
 ];
 

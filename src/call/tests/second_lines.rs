@@ -80,22 +80,25 @@ fn a_caller_left_to_somebody_who_still_rings_hears_it_ring() {
     let records = house.records();
     let [line, talk] = &records[..] else { panic!("{records:#?}") };
     let ended = (line.outcome, line.sip_status, line.ended_by, line.answered_at);
-    assert_eq!(ended, (Some(Outcome::AbandonedInMenu), Some(480), Some(EndedBy::Operator), None));
+    assert_eq!(ended, (Some(Outcome::AbandonedInMenu), Some(480), Some(EndedBy::Caller), None));
     assert_eq!(told(talk), [("semi_attended", "seat 8002", "transferred")]);
 }
 
 #[test]
 fn a_caller_left_to_somebody_who_still_rings_and_does_not_come_is_back_in_the_line() {
-    let (mut house, _, caller, seat) = talk();
-    let (line, theirs) = second_line(&mut house, false);
-    house.refers(seat, ReferTo::Leg(line));
-    house.refuses(theirs, 486);
-    assert_eq!(house.referred(seat), [486]);
-    house.hangs_up(caller);
-    let record = house.records().pop().unwrap();
-    assert_eq!(told(&record), [("semi_attended", "seat 8002", "busy")]);
-    let returned = record.returned(record.line().unwrap());
-    assert!(matches!(returned, Some(Returned::Transfer(_))), "{returned:?}");
+    for (status, passed_on) in PASSED_ON {
+        let (mut house, _, caller, seat) = talk();
+        let (line, theirs) = second_line(&mut house, false);
+        house.refers(seat, ReferTo::Leg(line));
+        house.refuses(theirs, status);
+        assert_eq!(house.referred(seat), [passed_on]);
+        house.hangs_up(caller);
+        let record = house.records().pop().unwrap();
+        let why = why(status).1;
+        assert_eq!(told(&record), [("semi_attended", "seat 8002", why)]);
+        let returned = record.returned(record.line().unwrap());
+        assert!(matches!(returned, Some(Returned::Transfer(_))), "{returned:?}");
+    }
 }
 
 /// The second line of operator 1001 dials a number of the house: its leg.
@@ -103,6 +106,16 @@ fn second_line_dials(house: &mut House, number: &str) -> LegId {
     let line = LegId(91);
     house.arrive(line, "8001", number, Source::Seat("8001".into()));
     line
+}
+
+/// What a second line, and somebody to whom a caller was sent, is called that came to nothing for this.
+fn why(status: u16) -> (Outcome, &'static str) {
+    match status {
+        486 => (Outcome::RefusedBusy, "busy"),
+        603 => (Outcome::Failed, "refused"),
+        480 | 408 => (Outcome::Failed, "no_answer"),
+        _ => (Outcome::Failed, "failed"),
+    }
 }
 
 /// What a second line's record has of whom it dialled.
@@ -130,17 +143,32 @@ fn why_a_second_line_reached_nobody_is_told_to_its_phone_and_in_its_record() {
             assert_eq!(house.state("1002"), OperatorState::Ready);
             house.hangs_up(caller);
             let records = house.records();
-            let (outcome, why) = match status {
-                486 => (Outcome::RefusedBusy, "busy"),
-                603 => (Outcome::Failed, "refused"),
-                480 | 408 => (Outcome::Failed, "no_answer"),
-                _ => (Outcome::Failed, "failed"),
-            };
+            let (outcome, why) = why(status);
             let [line, _] = &records[..] else { panic!("{records:#?}") };
             assert_eq!(dialled(line), (SentBy::Operator, whom, trunk, why), "{status}");
             assert_eq!((line.outcome, line.sip_status, line.answered_at), (Some(outcome), Some(passed_on), None));
             assert_eq!(line.ended_by, Some(EndedBy::System));
         }
+    }
+}
+
+/// A phone that offers nothing is answered before anybody is rung.
+#[test]
+fn a_phone_that_was_answered_before_hears_that_nobody_was_reached() {
+    for (status, words) in [(486, "zh/busy"), (404, "zh/failure")] {
+        let (mut house, _, caller, _) = talk();
+        let line = LegId(91);
+        let dials = incoming(line, "8001", "8002", Source::Seat("8001".into()));
+        house.tell(Event::Sip(sip::Event::Incoming(sip::Incoming { offer: None, ..dials })));
+        house.tell(Event::Sip(sip::Event::Acked { leg: line, answer: Some(sip::Body::sdp(b"theirs".to_vec())) }));
+        house.tell(Event::Media(media::Event::Agreed { leg: line, direction: media::Direction::Both }));
+        let theirs = house.rung("8002");
+        house.refuses(theirs, status);
+        assert_eq!((house.refusal(line), house.plays(line).last().map(String::as_str)), (None, Some(words)));
+        house.hangs_up(line);
+        house.hangs_up(caller);
+        let record = house.records().remove(0);
+        assert_eq!((record.outcome, record.sip_status), (Some(why(status).0), Some(200)));
     }
 }
 

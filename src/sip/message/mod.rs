@@ -162,6 +162,7 @@ pub fn reason_phrase(status: u16) -> String {
         482 => return "Loop Detected".into(),
         489 => return "Bad Event".into(),
         504 => return "Server Time-out".into(),
+        608 => return "Rejected".into(),
         _ => {}
     }
     let text = rsip::StatusCode::from(status).to_string();

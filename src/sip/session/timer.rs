@@ -275,9 +275,12 @@ impl Endpoint {
         }
         let after_theirs = self.wait_for_theirs(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let is_longer = status == 422 && leg.lengthens_timer(headers);
         // They may have made it theirs since we asked.
-        let Some(timer) = leg.timer.as_mut().filter(|timer| timer.ours) else { return };
+        if leg.timer.is_none_or(|timer| !timer.ours) {
+            return;
+        }
+        let is_longer = status == 422 && leg.lengthens_timer(headers);
+        let Some(timer) = leg.timer.as_mut() else { return };
         timer.due = match status {
             422 if is_longer => now,
             491 => now + after_theirs,

@@ -303,6 +303,13 @@ fn who_wants_a_longer_interval_is_asked_again_with_it() {
     assert_eq!((header(&sent[1], "CSeq"), header(&sent[1], "Session-Expires")), ("2 INVITE", "3600"));
     assert_eq!(header(&sent[1], "Min-SE"), "3600");
     assert!(phone.events().is_empty());
+    let mut answers = Phone::new(false);
+    let invite = ring_desk(&mut answers);
+    let sent_there = answers.send(&answered_with(&invite, "422 Session Interval Too Small", "Min-SE: 3600\n"));
+    let lines = "Contact: <sip:8002@10.0.0.9:5070>\nAllow: UPDATE\nSession-Expires: 3600;refresher=uac\n";
+    answers.send(&described(&answered_with(&sent_there[1], "200 OK", lines)));
+    let update = answers.wait(Duration::from_secs(1800)).remove(0);
+    assert!(update.starts_with("UPDATE ") && header(&update, "Min-SE") == "3600", "RFC 4028 §7.4: {update}");
     // Not for ever.
     let mut last = sent[1].clone();
     for _ in 0..10 {

@@ -212,6 +212,7 @@ function take(next: RTCSession, request: Request_): void {
     }
     const old = talk;
     talk = null;
+    if (old.answering && former === call && call !== null) unheard = { call, at: Date.now() };
     // The house gives this very call back, and ends the old session itself.
     if (!byItself || former !== call) old.session.terminate();
     letGo(old);
@@ -233,8 +234,9 @@ function take(next: RTCSession, request: Request_): void {
     if (!here) part();
   };
   next.on("ended", over);
-  next.on("failed", () => {
-    if (mine.answering && call !== null) unheard = { call, at: Date.now() };
+  next.on("failed", ({ originator, cause }) => {
+    const taken = originator === "remote" && cause === JsSIP.C.causes.CANCELED;
+    if (taken && mine.answering && call !== null) unheard = { call, at: Date.now() };
     over();
   });
   next.on("getusermediafailed", (error: DOMException) => fault(microphoneFault(error?.name ?? "")));
@@ -247,10 +249,8 @@ function take(next: RTCSession, request: Request_): void {
   });
   const pressed = unheard !== null && unheard.call === call && Date.now() - unheard.at < RINGS_ANEW;
   unheard = null;
-  if (byItself) {
+  if (byItself || pressed) {
     void tone.beepOnce();
-    void answer();
-  } else if (pressed) {
     void answer();
   } else {
     tone.ring().then(() => mended("ring_muted"), notPlayed);
@@ -290,7 +290,6 @@ export async function answer(): Promise<void> {
 
 export function hangUp(): void {
   if (!talk) return;
-  talk.answering = false;
   if (phone.value.session?.stage === "ringing") talk.session.terminate({ status_code: 603 });
   else talk.session.terminate();
 }
