@@ -22,7 +22,8 @@ pub(super) fn in_vain(status: u16) -> TransferOutcome {
         486 | 600 => TransferOutcome::Busy,
         // What carriers say when nobody comes to the phone, RFC 3398 §7.2.4.1.
         408 | 480 | 487 => TransferOutcome::NoAnswer,
-        403 | 433 | 603 | 607 => TransferOutcome::Refused,
+        // Who sends callers on to where they are not followed has refused as well.
+        300..=399 | 403 | 433 | 603 | 607 => TransferOutcome::Refused,
         _ => TransferOutcome::Failed,
     }
 }

@@ -112,7 +112,7 @@ fn second_line_dials(house: &mut House, number: &str) -> LegId {
 fn why(status: u16) -> (Outcome, &'static str) {
     match status {
         486 => (Outcome::RefusedBusy, "busy"),
-        603 => (Outcome::Failed, "refused"),
+        302 | 603 => (Outcome::Failed, "refused"),
         480 | 408 => (Outcome::Failed, "no_answer"),
         _ => (Outcome::Failed, "failed"),
     }

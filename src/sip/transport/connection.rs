@@ -23,9 +23,12 @@ use crate::sip::message::framing::{Frame, Framer};
 use crate::sip::words::{ConnectionId, Flow, Transport};
 use crate::tls::{Acceptor, Connector, Distrust, in_words};
 
-/// Messages that may wait to be written, and their bytes; a peer that lets more pile up does not read.
-pub(super) const QUEUED: usize = 256;
-const QUEUED_BYTES: usize = 512 * 1024;
+/// Bytes that may wait to be written to a stranger, and to whoever was let in; a peer that lets more pile up does not read.
+/// A carrier's burst, e.g. what stood still for some seconds, is answered at once.
+const QUEUED_STRANGER: usize = 512 * 1024;
+const QUEUED: usize = 8 * 1024 * 1024;
+/// What a message costs that waits, beside its bytes.
+const WAITS: usize = 128;
 /// A peer that does not take a message within this does not read either.
 pub(super) const WRITE: Duration = Duration::from_secs(10);
 /// Whoever connects has something to say: handshakes are over within this, and then the first message is whole.
@@ -65,7 +68,7 @@ pub enum Happened {
 /// Our end of a connection; dropping it closes the connection, also one that is stuck.
 pub struct Line {
     remote: SocketAddr,
-    queue: mpsc::Sender<Vec<u8>>,
+    queue: mpsc::UnboundedSender<Vec<u8>>,
     shared: Arc<Shared>,
     task: AbortHandle,
 }
@@ -74,9 +77,11 @@ pub struct Line {
 #[derive(Default)]
 pub(super) struct Shared {
     /// Bytes that wait to be written.
-    pub queued: AtomicUsize,
+    queued: AtomicUsize,
     /// Somebody was let in over it.
     pub known: AtomicBool,
+    /// Nothing more comes from there: what came is still answered.
+    ends: AtomicBool,
     /// Reads that brought something.
     heard: AtomicUsize,
     /// A ping of ours was answered once.
@@ -88,6 +93,11 @@ pub(super) struct Shared {
 impl Shared {
     pub fn is_known(&self) -> bool {
         self.known.load(Ordering::Relaxed)
+    }
+
+    /// A message of so many bytes waits no longer.
+    pub fn is_written(&self, bytes: usize) {
+        self.queued.fetch_sub(WAITS + bytes, Ordering::Relaxed);
     }
 }
 
@@ -109,7 +119,7 @@ impl Drop for Line {
 impl Line {
     pub(super) fn new(
         remote: SocketAddr,
-        queue: mpsc::Sender<Vec<u8>>,
+        queue: mpsc::UnboundedSender<Vec<u8>>,
         shared: Arc<Shared>,
         task: AbortHandle,
     ) -> Line {
@@ -122,9 +132,10 @@ impl Line {
 
     /// `false` if the queue is full or the connection gone: then it is of no more use.
     pub fn send(&self, bytes: Vec<u8>) -> bool {
-        let length = bytes.len();
+        let length = WAITS + bytes.len();
+        let most = if self.is_known() { QUEUED } else { QUEUED_STRANGER };
         let before = self.shared.queued.fetch_add(length, Ordering::Relaxed);
-        before + length <= QUEUED_BYTES && self.queue.try_send(bytes).is_ok()
+        before + length <= most && self.queue.send(bytes).is_ok()
     }
 
     /// Returns whether he was a stranger before.
@@ -143,6 +154,11 @@ impl Line {
 
     pub fn is_known(&self) -> bool {
         self.shared.is_known()
+    }
+
+    /// What may be its end is no way for requests: nobody would answer them.
+    pub fn takes(&self, message: &[u8]) -> bool {
+        !self.shared.ends.load(Ordering::Relaxed) || message.starts_with(b"SIP/2.0 ")
     }
 }
 
@@ -165,7 +181,7 @@ pub(super) fn accepted(
     door: Door,
     tell: mpsc::Sender<Happened>,
 ) -> Line {
-    let (queue, queued) = mpsc::channel(QUEUED);
+    let (queue, queued) = mpsc::unbounded_channel();
     let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
@@ -180,7 +196,7 @@ async fn enter(
     flow: Flow,
     stream: TcpStream,
     door: Door,
-    queued: mpsc::Receiver<Vec<u8>>,
+    queued: mpsc::UnboundedReceiver<Vec<u8>>,
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
 ) {
@@ -239,7 +255,7 @@ pub(super) struct Begins {
 
 /// Opens a connection; what is sent before it is there waits.
 pub fn connect(id: ConnectionId, flow: Flow, begins: Begins, tell: mpsc::Sender<Happened>) -> Line {
-    let (queue, mut queued) = mpsc::channel(QUEUED);
+    let (queue, mut queued) = mpsc::unbounded_channel();
     let (remote, shared) = (flow.remote, Arc::new(Shared::default()));
     shared.known.store(true, Ordering::Relaxed);
     let of_task = shared.clone();
@@ -305,7 +321,7 @@ async fn open(remote: SocketAddr, local: Option<IpAddr>, dscp: u8) -> io::Result
 async fn serve(
     flow: Flow,
     stream: impl AsyncRead + AsyncWrite,
-    queued: mpsc::Receiver<Vec<u8>>,
+    queued: mpsc::UnboundedReceiver<Vec<u8>>,
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
     keep_alive: Option<Duration>,
@@ -333,11 +349,9 @@ async fn read(
     shared: &Shared,
     asks: bool,
 ) -> Result<(), String> {
-    let mut framer = Framer::default();
-    let mut buffer = vec![0; 8 * 1024];
-    let is_known = || shared.is_known();
+    let (mut framer, mut buffer) = (Framer::default(), vec![0; 8 * 1024]);
     let mut stranger = pin!(sleep(STRANGER_STAYS));
-    let mut awaits = if is_known() { Awaits::Anything } else { Awaits::First };
+    let mut awaits = if shared.is_known() { Awaits::Anything } else { Awaits::First };
     let mut limit = pin!(sleep(awaits.limit()));
     let mut answered = pin!(sleep(Duration::ZERO));
     loop {
@@ -348,9 +362,9 @@ async fn read(
                 stranger.set(sleep(STRANGER_IDLE));
                 continue;
             }
-            () = &mut stranger, if !is_known() => {
+            () = &mut stranger, if !shared.is_known() => {
                 // He may have been let in since this began to wait.
-                if is_known() {
+                if shared.is_known() {
                     continue;
                 }
                 return Err("a stranger who stays".into());
@@ -358,19 +372,26 @@ async fn read(
             () = &mut limit => match awaits {
                 Awaits::First => return Err("no message".into()),
                 Awaits::Rest => return Err("a message did not become whole".into()),
-                Awaits::Anything if is_known() => {
+                Awaits::Anything if shared.is_known() => {
                     awaits = Awaits::More;
                     limit.set(sleep(awaits.limit()));
                     continue;
                 }
                 Awaits::Anything | Awaits::More => return Err("idle".into()),
             },
-            length = reader.read(&mut buffer) => length.map_err(|error| error.to_string())?,
+            length = reader.read(&mut buffer) => length,
         };
-        if length == 0 {
-            answered.await;
-            return Ok(());
-        }
+        let length = match length {
+            Ok(length @ 1..) => length,
+            // Over TLS an end without a word is a fault, RFC 8446 §6.1. Where we connected there is another way at once.
+            end => {
+                shared.ends.store(true, Ordering::Relaxed);
+                if !asks {
+                    answered.await;
+                }
+                return end.map(|_| ()).map_err(|error| error.to_string());
+            }
+        };
         shared.heard.fetch_add(1, Ordering::Relaxed);
         framer.push(&buffer[..length]);
         let mut whole = false;
@@ -379,6 +400,7 @@ async fn read(
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(fault) => {
+                    shared.ends.store(true, Ordering::Relaxed);
                     answered.await;
                     return Err(fault.to_string());
                 }
@@ -431,7 +453,7 @@ impl Awaits {
 
 async fn write(
     mut writer: impl AsyncWrite + Unpin,
-    mut queued: mpsc::Receiver<Vec<u8>>,
+    mut queued: mpsc::UnboundedReceiver<Vec<u8>>,
     mut pings: mpsc::Receiver<()>,
     shared: &Shared,
     keep_alive: Option<Duration>,
@@ -445,7 +467,7 @@ async fn write(
             bytes = queued.recv() => match bytes {
                 Some(bytes) => {
                     timeout(WRITE, write_all(&mut writer, &bytes)).await.map_err(|_| io::ErrorKind::TimedOut)??;
-                    shared.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+                    shared.is_written(bytes.len());
                 }
                 None => return Ok(()),
             },

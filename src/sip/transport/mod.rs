@@ -6,6 +6,7 @@
 
 mod binding;
 mod connection;
+mod crowd;
 mod gate;
 #[cfg(test)]
 mod peer_tests;
@@ -18,7 +19,7 @@ mod websocket;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,10 +29,11 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::words::{ConnectionId, Flow, Listen, ListenerId, Transmit, Transport};
-use crate::peers::{hint, household};
+use crate::peers::hint;
 use crate::tls::{Acceptor, Connector, Distrust, Peer};
 use binding::{BACKLOG, bind_tcp, bind_udp, does_not_fit};
 use connection::{Begins, CONNECT, Door, Happened, Line, SOON};
+use crowd::Crowd;
 pub use gate::{Gate, Proof, Visitor};
 use gate::{NEWCOMERS, Newcomer, Numbers};
 use vouched::Vouched;
@@ -41,7 +43,8 @@ pub use websocket::{Duplex, Frame, Heard, MAX_FRAME, Origins};
 /// there).
 const MAX_CONNECTIONS: usize = 10_000;
 const MAX_PER_ADDRESS: usize = 1_000;
-/// Of these so many may be over connections over which nobody was let in: strangers do not take the places of phones.
+/// Of these so many may be over connections over which nobody was let in: strangers do not take the places of phones, and
+/// those who have waited longest give way to who comes.
 const MAX_STRANGERS: usize = MAX_CONNECTIONS / 2;
 /// Messages of all connections that wait for the endpoint; beyond it connections are not read.
 const ARRIVALS: usize = 4_096;
@@ -101,9 +104,7 @@ pub struct Sockets {
     /// Who has to be where connections of ours go over TLS; nobody else is connected to over it.
     peers: HashMap<SocketAddr, Connector>,
     vouched: Vouched,
-    per_household: HashMap<IpAddr, usize>,
-    /// Of `lines`, those over which nobody was let in.
-    strangers: usize,
+    crowd: Crowd,
     numbers: Numbers,
     /// Known at once, told with the next arrival.
     waiting: VecDeque<Arrival>,
@@ -174,8 +175,7 @@ impl Sockets {
             by_remote: HashMap::new(),
             peers: HashMap::new(),
             vouched: Vouched::default(),
-            per_household: HashMap::new(),
-            strangers: 0,
+            crowd: Crowd::default(),
             numbers,
             waiting: VecDeque::new(),
         })
@@ -345,13 +345,14 @@ impl Sockets {
 
     /// `within`: so long it waits for a connection that has to be opened.
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool, within: Duration) {
-        let own = flow.connection.filter(|id| self.lines.contains_key(id));
+        let takes = |id: &ConnectionId| self.lines.get(id).is_some_and(|line| line.takes(&bytes));
+        let own = flow.connection.filter(takes);
         let can_connect = match flow.transport {
             Transport::Tls => self.peer_at(flow.remote).is_some(),
             transport => transport == Transport::Tcp,
         };
         // One over TLS that is open was opened to whom was meant; a trunk that is gone says goodbye over it.
-        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
+        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied().filter(takes));
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
             (None, None) if can_connect => match self.connect(flow, within) {
@@ -368,7 +369,7 @@ impl Sockets {
         };
         let line = self.lines.get(&id);
         if line.is_some_and(|line| known && line.trust()) {
-            self.strangers -= 1;
+            self.crowd.known(id);
         }
         if !line.is_some_and(|line| line.send(bytes)) {
             // It does not read what we send: nothing that is queued will reach it in time.
@@ -387,7 +388,7 @@ impl Sockets {
     /// Its phone is elsewhere by now: unless it speaks again the connection ends soon.
     pub fn doubt(&mut self, connection: ConnectionId) {
         if self.lines.get(&connection).is_some_and(Line::doubt) {
-            self.strangers += 1;
+            self.crowd.doubted(connection);
         }
     }
 
@@ -410,21 +411,25 @@ impl Sockets {
         Some(id)
     }
 
-    fn has_room(&self, remote: SocketAddr, proven: bool) -> bool {
-        let from_there = self.per_household.get(&household(remote.ip())).copied().unwrap_or(0);
+    /// Where strangers have taken all there is, whoever of them came first gives way: nobody who has something to say is
+    /// kept out by those who have not.
+    fn make_room(&mut self, remote: SocketAddr, proven: bool) -> bool {
         // Whoever has proved who he is may be behind a proxy with everybody else.
-        let has_room = self.lines.len() < MAX_CONNECTIONS
-            && (proven || (from_there < MAX_PER_ADDRESS && self.strangers < MAX_STRANGERS));
-        if !has_room {
-            let (connections, strangers) = (self.lines.len(), self.strangers);
-            warn!(%remote, connections, strangers, from_there, "too many connections; this one is closed");
+        if !proven && !self.crowd.lets_in(remote.ip()) {
+            return false;
         }
-        has_room
+        let is_crowded = !proven && self.crowd.strangers() >= MAX_STRANGERS;
+        if (is_crowded || self.lines.len() >= MAX_CONNECTIONS)
+            && let Some(stranger) = self.crowd.gives_way()
+        {
+            self.let_go(stranger);
+        }
+        self.lines.len() < MAX_CONNECTIONS
     }
 
     fn accept(&mut self, accepted: Accepted) {
         let Accepted { listener, transport, door, stream, remote } = accepted;
-        if !self.has_room(remote, false) {
+        if !self.make_room(remote, false) {
             return;
         }
         let id = self.numbers.next();
@@ -439,7 +444,7 @@ impl Sockets {
     /// Whoever waits at the gate; he says nothing before he is welcome.
     fn take_in(&mut self, newcomer: Newcomer) {
         let Newcomer { id, remote, proof, line, welcome } = newcomer;
-        if !self.has_room(remote, proof.is_some()) || welcome.send(()).is_err() {
+        if !self.make_room(remote, proof.is_some()) || welcome.send(()).is_err() {
             return;
         }
         if let Some(proof) = proof {
@@ -450,28 +455,20 @@ impl Sockets {
     }
 
     fn remember(&mut self, id: ConnectionId, remote: SocketAddr, line: Line) {
-        *self.per_household.entry(household(remote.ip())).or_default() += 1;
-        self.strangers += usize::from(!line.is_known());
+        self.crowd.enters(id, remote.ip(), line.is_known());
         self.lines.insert(id, line);
     }
 
     /// Its task ends with it, whatever it is busy with. `false` if it was forgotten before.
     fn forget(&mut self, id: ConnectionId) -> bool {
         let Some(line) = self.lines.remove(&id) else { return false };
-        self.strangers -= usize::from(!line.is_known());
         let remote = line.remote();
         for transport in [Transport::Tcp, Transport::Tls] {
             if self.by_remote.get(&(transport, remote)) == Some(&id) {
                 self.by_remote.remove(&(transport, remote));
             }
         }
-        let household = household(remote.ip());
-        if let Some(count) = self.per_household.get_mut(&household) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_household.remove(&household);
-            }
-        }
+        self.crowd.leaves(id, remote.ip());
         true
     }
 }

@@ -112,11 +112,15 @@ fn is_answered_though_the_stream_ends(ends: impl FnOnce(&mut TcpStream, Vec<u8>)
         // The end was read by now.
         let soon = tokio::time::timeout(Duration::from_millis(50), sockets.next());
         assert!(soon.await.is_err());
+        // Nobody would answer a request.
         sockets.send(Transmit { flow, bytes: message(2), known: false, hurried: false });
+        assert!(matches!(sockets.next().await, Arrival::Unsent(unsent) if unsent == flow));
+        let ok = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec();
+        sockets.send(Transmit { flow, bytes: ok.clone(), known: false, hurried: false });
         assert!(matches!(sockets.next().await, Arrival::Closed(_)));
         let mut answer = Vec::new();
         phone.read_to_end(&mut answer).unwrap();
-        assert_eq!(answer, message(2));
+        assert_eq!(answer, ok);
     });
 }
 
@@ -360,7 +364,7 @@ fn whoever_is_elsewhere_by_now_is_a_stranger_again() {
             }
             let lost = tokio::time::timeout(STRANGER_IDLE + Duration::from_secs(1), closed(&mut sockets)).await;
             assert_eq!(lost.is_err(), speaks);
-            assert_eq!(sockets.strangers, 0);
+            assert_eq!(sockets.crowd.strangers(), 0);
         });
     }
 }
@@ -389,6 +393,29 @@ fn connections_whose_other_end_is_gone_are_found_out() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("nobody asks: {:?}", timer());
+    });
+}
+
+#[test]
+fn a_burst_is_answered_whole() {
+    // What a carrier has to say when its network stood still.
+    const BURST: usize = 3_000;
+    run(async {
+        let (mut sockets, _, tcp) = open().await;
+        let mut phone = TcpStream::connect(tcp).unwrap();
+        phone.set_read_timeout(Some(WAIT)).unwrap();
+        phone.write_all(&message(1)).unwrap();
+        let (flow, _) = bytes(&mut sockets).await;
+        (0..BURST).for_each(|number| {
+            sockets.send(Transmit { flow, bytes: message(number), known: true, hurried: false });
+        });
+        let expected: Vec<u8> = (0..BURST).flat_map(message).collect();
+        let reads = tokio::task::spawn_blocking(move || {
+            let mut heard = vec![0; expected.len()];
+            phone.read_exact(&mut heard).map(|()| heard == expected)
+        });
+        assert!(reads.await.unwrap().unwrap());
+        assert!(sockets.try_next().is_none());
     });
 }
 
@@ -424,7 +451,7 @@ fn a_peer_that_does_not_read_is_let_go_with_its_socket() {
 
 #[test]
 fn everybody_of_one_ipv6_network_is_one() {
-    let household = |ip: &str| household(ip.parse().unwrap()).to_string();
+    let household = |ip: &str| crate::peers::household(ip.parse().unwrap()).to_string();
     assert_eq!(household("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     assert_eq!(household("192.0.2.7"), "192.0.2.7");
     assert_eq!(household("::ffff:192.0.2.7"), "192.0.2.7");

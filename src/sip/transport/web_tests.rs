@@ -356,7 +356,7 @@ fn a_stranger_does_not_stay_however_much_he_says() {
         }
         let took = started.elapsed();
         assert!(heard > 2 && took >= STRANGER_STAYS && took < STRANGER_STAYS + Duration::from_secs(1), "{took:?}");
-        assert_eq!(sockets.strangers, 0);
+        assert_eq!(sockets.crowd.strangers(), 0);
     });
 }
 
@@ -374,15 +374,18 @@ fn strangers_leave_room_for_phones() {
         for number in 0..MAX_STRANGERS + 10 {
             let remote = SocketAddr::from(([10, 0, (number / 256) as u8, (number % 256) as u8], 5000));
             assert!(gate.enter(Held::default(), Visitor { remote, ..visitor(None) }));
-            if number % 50 == 0 || number > MAX_STRANGERS {
+            if number % 50 == 0 || number >= MAX_STRANGERS {
                 tokio::task::yield_now().await;
-                assert!(sockets.try_next().is_none());
+                let gone = sockets.try_next();
+                assert_eq!(matches!(gone, Some(Arrival::Closed(_))), number >= MAX_STRANGERS, "who came first");
             }
         }
-        assert_eq!((sockets.lines.len(), sockets.strangers), (MAX_STRANGERS, MAX_STRANGERS));
+        let oldest = sockets.lines.keys().min().copied();
+        assert_eq!(oldest, Some(ConnectionId(11)), "ten gave way");
+        assert_eq!((sockets.lines.len(), sockets.crowd.strangers()), (MAX_STRANGERS, MAX_STRANGERS));
         gate.enter(Held::default(), visitor(Some("8001")));
         assert!(matches!(sockets.next().await, Arrival::Proven { .. }));
-        assert_eq!((sockets.lines.len(), sockets.strangers), (MAX_STRANGERS + 1, MAX_STRANGERS));
+        assert_eq!((sockets.lines.len(), sockets.crowd.strangers()), (MAX_STRANGERS + 1, MAX_STRANGERS));
     });
 }
 

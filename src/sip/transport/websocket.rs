@@ -5,7 +5,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tracing::debug;
 
-use super::connection::{FIRST, Happened, Line, QUEUED, STRANGER_IDLE, STRANGER_STAYS, Shared, WRITE};
+use super::connection::{FIRST, Happened, Line, STRANGER_IDLE, STRANGER_STAYS, Shared, WRITE};
 use crate::sip::message::read::MAX_MESSAGE;
 use crate::sip::words::{ConnectionId, Flow};
 
@@ -78,7 +77,7 @@ pub(super) fn entered(
     welcomed: oneshot::Receiver<()>,
     tell: mpsc::Sender<Happened>,
 ) -> Line {
-    let (queue, queued) = mpsc::channel(QUEUED);
+    let (queue, queued) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::default());
     let of_task = shared.clone();
     let task = tokio::spawn(async move {
@@ -94,7 +93,7 @@ pub(super) fn entered(
 pub(super) async fn carry(
     flow: Flow,
     mut socket: impl Duplex,
-    mut queued: mpsc::Receiver<Vec<u8>>,
+    mut queued: mpsc::UnboundedReceiver<Vec<u8>>,
     tell: &mpsc::Sender<Happened>,
     shared: &Shared,
 ) {
@@ -125,7 +124,7 @@ pub(super) async fn carry(
             },
             bytes = queued.recv() => match bytes {
                 Some(bytes) => {
-                    shared.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+                    shared.is_written(bytes.len());
                     Frame::of(bytes)
                 }
                 None => break "let go",

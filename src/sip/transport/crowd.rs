@@ -1,0 +1,80 @@
+//! Who is connected: how many of each household, and the strangers in the order in which they came.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use tracing::warn;
+
+use super::{MAX_PER_ADDRESS, MAX_STRANGERS};
+use crate::peers::household;
+use crate::sip::words::ConnectionId;
+
+#[derive(Default)]
+pub(super) struct Crowd {
+    households: HashMap<IpAddr, Household>,
+    /// Those over whose connection nobody was let in. Connections are numbered as they come.
+    strangers: BTreeSet<ConnectionId>,
+    is_told: bool,
+}
+
+#[derive(Default)]
+struct Household {
+    connections: usize,
+    /// That there are too many is told once, until there are half as many.
+    is_told: bool,
+}
+
+impl Crowd {
+    /// Whether another stranger of the household may connect.
+    pub fn lets_in(&mut self, ip: IpAddr) -> bool {
+        let Some(of) = self.households.get_mut(&household(ip)).filter(|of| of.connections >= MAX_PER_ADDRESS) else {
+            return true;
+        };
+        if !std::mem::replace(&mut of.is_told, true) {
+            warn!(%ip, connections = of.connections, "too many connections from there; others are closed");
+        }
+        false
+    }
+
+    /// There are as many strangers as there may be, or as many connections: whoever came first is to give way.
+    pub fn gives_way(&mut self) -> Option<ConnectionId> {
+        if !std::mem::replace(&mut self.is_told, true) {
+            warn!(
+                strangers = self.strangers.len(),
+                "too many connections; strangers who came first give way to others"
+            );
+        }
+        self.strangers.first().copied()
+    }
+
+    pub fn enters(&mut self, id: ConnectionId, ip: IpAddr, is_known: bool) {
+        self.households.entry(household(ip)).or_default().connections += 1;
+        if !is_known {
+            self.strangers.insert(id);
+        }
+    }
+
+    pub fn leaves(&mut self, id: ConnectionId, ip: IpAddr) {
+        self.known(id);
+        let household = household(ip);
+        let Some(of) = self.households.get_mut(&household) else { return };
+        of.connections -= 1;
+        of.is_told &= of.connections > MAX_PER_ADDRESS / 2;
+        if of.connections == 0 {
+            self.households.remove(&household);
+        }
+    }
+
+    pub fn known(&mut self, id: ConnectionId) {
+        self.strangers.remove(&id);
+        self.is_told &= self.strangers.len() > MAX_STRANGERS / 2;
+    }
+
+    pub fn doubted(&mut self, id: ConnectionId) {
+        self.strangers.insert(id);
+    }
+
+    pub fn strangers(&self) -> usize {
+        self.strangers.len()
+    }
+}
