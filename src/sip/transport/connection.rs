@@ -1,7 +1,7 @@
 //! One connection, over TCP or TLS, of theirs or of ours: a task that reads messages and writes what is queued. WebSockets are taken in here
 //! as well, and carried beside it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::tls::{Acceptor, Connector, Distrust, in_words};
 /// Bytes that may wait to be written to a stranger, and to whoever was let in; a peer that lets more pile up does not read.
 /// A carrier's burst, e.g. what stood still for some seconds, is answered at once.
 const QUEUED_STRANGER: usize = 512 * 1024;
-const QUEUED: usize = 8 * 1024 * 1024;
+const QUEUED: usize = 4 * 1024 * 1024;
 /// What a message costs that waits, beside its bytes.
 const WAITS: usize = 128;
 /// A peer that does not take a message within this does not read either.
@@ -80,8 +80,6 @@ pub(super) struct Shared {
     queued: AtomicUsize,
     /// Somebody was let in over it.
     pub known: AtomicBool,
-    /// Nothing more comes from there: what came is still answered.
-    ends: AtomicBool,
     /// Reads that brought something.
     heard: AtomicUsize,
     /// A ping of ours was answered once.
@@ -154,11 +152,6 @@ impl Line {
 
     pub fn is_known(&self) -> bool {
         self.shared.is_known()
-    }
-
-    /// What may be its end is no way for requests: nobody would answer them.
-    pub fn takes(&self, message: &[u8]) -> bool {
-        !self.shared.ends.load(Ordering::Relaxed) || message.starts_with(b"SIP/2.0 ")
     }
 }
 
@@ -385,8 +378,8 @@ async fn read(
             Ok(length @ 1..) => length,
             // Over TLS an end without a word is a fault, RFC 8446 §6.1. Where we connected there is another way at once.
             end => {
-                shared.ends.store(true, Ordering::Relaxed);
-                if !asks {
+                let may_listen = end.as_ref().map_or_else(|error| error.kind() == ErrorKind::UnexpectedEof, |_| true);
+                if may_listen && !asks {
                     answered.await;
                 }
                 return end.map(|_| ()).map_err(|error| error.to_string());
@@ -400,7 +393,6 @@ async fn read(
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(fault) => {
-                    shared.ends.store(true, Ordering::Relaxed);
                     answered.await;
                     return Err(fault.to_string());
                 }

@@ -1,6 +1,6 @@
 //! Who is connected: how many of each household, and the strangers in the order in which they came.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use tracing::warn;
@@ -14,6 +14,8 @@ pub(super) struct Crowd {
     households: HashMap<IpAddr, Household>,
     /// Those over whose connection nobody was let in. Connections are numbered as they come.
     strangers: BTreeSet<ConnectionId>,
+    /// Whose phone seems to be elsewhere by now. They have their time to speak, and give way to nobody.
+    doubted: HashSet<ConnectionId>,
     is_told: bool,
 }
 
@@ -38,7 +40,7 @@ impl Crowd {
 
     /// There are as many strangers as there may be, or as many connections: whoever came first is to give way.
     pub fn gives_way(&mut self) -> Option<ConnectionId> {
-        if !std::mem::replace(&mut self.is_told, true) {
+        if !self.strangers.is_empty() && !std::mem::replace(&mut self.is_told, true) {
             warn!(
                 strangers = self.strangers.len(),
                 "too many connections; strangers who came first give way to others"
@@ -67,14 +69,15 @@ impl Crowd {
 
     pub fn known(&mut self, id: ConnectionId) {
         self.strangers.remove(&id);
+        self.doubted.remove(&id);
         self.is_told &= self.strangers.len() > MAX_STRANGERS / 2;
     }
 
     pub fn doubted(&mut self, id: ConnectionId) {
-        self.strangers.insert(id);
+        self.doubted.insert(id);
     }
 
     pub fn strangers(&self) -> usize {
-        self.strangers.len()
+        self.strangers.len() + self.doubted.len()
     }
 }

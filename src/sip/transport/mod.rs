@@ -241,11 +241,12 @@ impl Sockets {
         while let Poll::Ready(Some(newcomer)) = self.newcomers.poll_recv(context) {
             self.take_in(newcomer);
         }
-        if let Some(arrival) = self.waiting.pop_front() {
-            return Poll::Ready(arrival);
-        }
         while let Poll::Ready(Some(accepted)) = self.accepted.poll_recv(context) {
             self.accept(accepted);
+        }
+        // Last, as who is taken in may have let another go.
+        if let Some(arrival) = self.waiting.pop_front() {
+            return Poll::Ready(arrival);
         }
         // Datagrams and streams take turns, so that neither starves the other.
         self.turn = self.turn.wrapping_add(1);
@@ -345,14 +346,13 @@ impl Sockets {
 
     /// `within`: so long it waits for a connection that has to be opened.
     fn send_stream(&mut self, flow: Flow, bytes: Vec<u8>, known: bool, within: Duration) {
-        let takes = |id: &ConnectionId| self.lines.get(id).is_some_and(|line| line.takes(&bytes));
-        let own = flow.connection.filter(takes);
+        let own = flow.connection.filter(|id| self.lines.contains_key(id));
         let can_connect = match flow.transport {
             Transport::Tls => self.peer_at(flow.remote).is_some(),
             transport => transport == Transport::Tcp,
         };
         // One over TLS that is open was opened to whom was meant; a trunk that is gone says goodbye over it.
-        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied().filter(takes));
+        let open = own.or_else(|| self.by_remote.get(&(flow.transport, flow.remote)).copied());
         let id = match (open, flow.connection) {
             (Some(id), _) => id,
             (None, None) if can_connect => match self.connect(flow, within) {
@@ -398,7 +398,7 @@ impl Sockets {
     }
 
     fn connect(&mut self, flow: Flow, within: Duration) -> Option<ConnectionId> {
-        if self.lines.len() >= MAX_CONNECTIONS {
+        if !self.make_room(flow.remote, true) {
             return None;
         }
         let id = self.numbers.next();
