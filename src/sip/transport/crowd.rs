@@ -81,3 +81,34 @@ impl Crowd {
         self.strangers.len() + self.doubted.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_first_gives_way_and_whoever_was_let_in_or_is_doubted_does_not() {
+        let (mut crowd, ip) = (Crowd::default(), IpAddr::from([192, 0, 2, 7]));
+        (1..=4).for_each(|id| crowd.enters(ConnectionId(id), ip, false));
+        crowd.enters(ConnectionId(5), ip, true);
+        crowd.known(ConnectionId(1));
+        assert_eq!((crowd.strangers(), crowd.gives_way()), (3, Some(ConnectionId(2))));
+        crowd.leaves(ConnectionId(2), ip);
+        // The phone of the first, who was let in, seems to be elsewhere: it has its time to speak.
+        crowd.doubted(ConnectionId(1));
+        assert_eq!((crowd.strangers(), crowd.gives_way()), (3, Some(ConnectionId(3))));
+        crowd.known(ConnectionId(1));
+        [3, 4].into_iter().for_each(|id| crowd.leaves(ConnectionId(id), ip));
+        assert_eq!((crowd.strangers(), crowd.gives_way()), (0, None));
+    }
+
+    #[test]
+    fn a_household_has_its_share_and_others_theirs() {
+        let [one, other] = [7, 8].map(|last| IpAddr::from([192, 0, 2, last]));
+        let mut crowd = Crowd::default();
+        (0..MAX_PER_ADDRESS as u64).for_each(|id| crowd.enters(ConnectionId(id), one, false));
+        assert_eq!((crowd.lets_in(one), crowd.lets_in(other)), (false, true));
+        crowd.leaves(ConnectionId(0), one);
+        assert!(crowd.lets_in(one));
+    }
+}
